@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Checks of incoming frames, done in one place for every operation, before
+ * anything is allocated or looked up by what the peer wrote.  The caller must
+ * have copied what it passes: the functions read each field once, but what is
+ * checked here is used later.
+ *
+ * Pure functions of their arguments, so that they are tested and fuzzed in
+ * user space.
+ */
+#ifndef QTFS_FRAME_H
+#define QTFS_FRAME_H
+
+#include "ops.h"
+
+#ifdef __KERNEL__
+#include <asm/byteorder.h>
+#include <linux/string.h>
+#define qtfs_le16(x)	le16_to_cpu(x)
+#define qtfs_le32(x)	le32_to_cpu(x)
+#define qtfs_le64(x)	le64_to_cpu(x)
+#else
+#include <endian.h>
+#include <string.h>
+#define qtfs_le16(x)	le16toh(x)
+#define qtfs_le32(x)	le32toh(x)
+#define qtfs_le64(x)	le64toh(x)
+#endif
+
+/* What is wrong with a frame; each kind has its counter. */
+enum qtfs_frame_error {
+	QTFS_FRAME_OK,
+	QTFS_FRAME_BAD_MAGIC,
+	QTFS_FRAME_BAD_LENGTH,
+	QTFS_FRAME_BAD_OP,
+	QTFS_FRAME_BAD_FLAGS,
+	QTFS_FRAME_BAD_SLOT,
+	QTFS_FRAME_BAD_STATUS,
+	QTFS_FRAME_BAD_OBJECT,
+	QTFS_FRAME_BAD_NAME,
+	QTFS_FRAME_BAD_COUNT,
+	QTFS_FRAME_BAD_CRC,
+	QTFS_FRAME_BAD_FIELD,
+	QTFS_FRAME_ERRORS
+};
+
+static inline const char *qtfs_frame_strerror(enum qtfs_frame_error error)
+{
+	switch (error) {
+	case QTFS_FRAME_OK:		return "ok";
+	case QTFS_FRAME_BAD_MAGIC:	return "magic";
+	case QTFS_FRAME_BAD_LENGTH:	return "length";
+	case QTFS_FRAME_BAD_OP:		return "operation";
+	case QTFS_FRAME_BAD_FLAGS:	return "flags";
+	case QTFS_FRAME_BAD_SLOT:	return "slot or sequence";
+	case QTFS_FRAME_BAD_STATUS:	return "status";
+	case QTFS_FRAME_BAD_OBJECT:	return "object";
+	case QTFS_FRAME_BAD_NAME:	return "name";
+	case QTFS_FRAME_BAD_COUNT:	return "count";
+	case QTFS_FRAME_BAD_CRC:	return "checksum";
+	case QTFS_FRAME_BAD_FIELD:	return "field";
+	case QTFS_FRAME_ERRORS:		break;
+	}
+	return "unknown";
+}
+
+/* Bytes of body, groups and names of the request with these two headers. */
+static inline __u32 qtfs_request_args_len(const struct qtfs_hdr *hdr, const struct qtfs_req *req)
+{
+	return qtfs_le16(hdr->body_len) + qtfs_le32(req->ngroups) * 4 +
+	       qtfs_le16(req->name_len[0]) + qtfs_le16(req->name_len[1]);
+}
+
+/* The largest that qtfs_request_args_len() can be. */
+#define QTFS_ARGS_MAX	(256 + QTFS_GROUPS_MAX * 4 + 2 * (QTFS_PATH_MAX + 1))
+
+static inline __u32 qtfs_name_max(enum qtfs_name_kind kind)
+{
+	switch (kind) {
+	case QTFS_NAME_NONE:		return 0;
+	case QTFS_NAME_COMPONENT:	return QTFS_NAME_MAX;
+	case QTFS_NAME_PATH:		return QTFS_PATH_MAX;
+	case QTFS_NAME_TARGET:		return QTFS_PATH_MAX;
+	case QTFS_NAME_XATTR:		return QTFS_NAME_MAX;
+	case QTFS_NAME_LABEL:		return QTFS_LABEL_MAX;
+	}
+	return 0;
+}
+
+static inline int qtfs_name_len_ok(enum qtfs_name_kind kind, __u32 len)
+{
+	__u32 min = kind == QTFS_NAME_NONE || kind == QTFS_NAME_LABEL ? 0 : 1;
+
+	return len >= min && len <= qtfs_name_max(kind);
+}
+
+/* Whether the @len bytes at @name are a name of this kind. */
+static inline int qtfs_name_ok(enum qtfs_name_kind kind, const char *name, __u32 len)
+{
+	__u32 i;
+
+	if (!qtfs_name_len_ok(kind, len))
+		return 0;
+	if (len && memchr(name, '\0', len))
+		return 0;
+
+	switch (kind) {
+	case QTFS_NAME_COMPONENT:
+		if (memchr(name, '/', len))
+			return 0;
+		return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+	case QTFS_NAME_PATH:
+		return name[0] == '/';
+	case QTFS_NAME_LABEL:
+		for (i = 0; i < len; i++)
+			if (name[i] < 0x20 || name[i] > 0x7e)
+				return 0;
+		return 1;
+	default:
+		return 1;
+	}
+}
+
+/*
+ * Checks the header of a frame: of a request where @reply is 0, else of a
+ * reply.  @max_data is the agreed size, or QTFS_DATA_MIN before HELLO.
+ */
+static inline enum qtfs_frame_error qtfs_check_hdr(const struct qtfs_hdr *hdr, int reply,
+						   __u32 max_data)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(qtfs_le16(hdr->op));
+	__u16 flags = qtfs_le16(hdr->flags);
+	__u32 status = qtfs_le32(hdr->status);
+	__u32 data_len = qtfs_le32(hdr->data_len);
+	__u32 body_len = qtfs_le16(hdr->body_len);
+	__u32 len = qtfs_le32(hdr->len);
+
+	if (qtfs_le32(hdr->magic) != QTFS_MAGIC)
+		return QTFS_FRAME_BAD_MAGIC;
+	if (!info)
+		return QTFS_FRAME_BAD_OP;
+	if (!!(flags & QTFS_FRAME_REPLY) != !!reply ||
+	    (flags & ~(QTFS_FRAME_REPLY | QTFS_FRAME_RESENT)) || hdr->reserved)
+		return QTFS_FRAME_BAD_FLAGS;
+	if (status > QTFS_ERRNO_MAX || (status && !reply))
+		return QTFS_FRAME_BAD_STATUS;
+
+	if (data_len > max_data ||
+	    (data_len && !(info->flags & (reply ? QTFS_DATA_IN : QTFS_DATA_OUT))))
+		return QTFS_FRAME_BAD_COUNT;
+
+	if (reply) {
+		int has_body = !status || (info->flags & QTFS_HANDSHAKE);
+
+		if (body_len != (has_body ? info->rep_body : 0) || (status && data_len))
+			return QTFS_FRAME_BAD_LENGTH;
+		if (len != sizeof(*hdr) + body_len + data_len)
+			return QTFS_FRAME_BAD_LENGTH;
+	} else {
+		__u32 fixed = sizeof(*hdr) + sizeof(struct qtfs_req) + body_len + data_len;
+
+		if (body_len != info->req_body)
+			return QTFS_FRAME_BAD_LENGTH;
+		if (len < fixed || len > fixed + QTFS_ARGS_MAX)
+			return QTFS_FRAME_BAD_LENGTH;
+	}
+	return QTFS_FRAME_OK;
+}
+
+static inline int qtfs_object_ok(int named, int has, int may)
+{
+	return named ? has || may : !has;
+}
+
+/* Checks the second header of a request whose first one was found good. */
+static inline enum qtfs_frame_error qtfs_check_req(const struct qtfs_hdr *hdr,
+						   const struct qtfs_req *req)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(qtfs_le16(hdr->op));
+	__u16 flags = info->flags;
+	__u32 i;
+
+	if (qtfs_le32(req->ngroups) > QTFS_GROUPS_MAX)
+		return QTFS_FRAME_BAD_COUNT;
+	for (i = 0; i < 2; i++)
+		if (!qtfs_name_len_ok((enum qtfs_name_kind)info->name_kind[i],
+				      qtfs_le16(req->name_len[i])))
+			return QTFS_FRAME_BAD_NAME;
+	if (qtfs_le32(hdr->len) != sizeof(*hdr) + sizeof(*req) + qtfs_request_args_len(hdr, req) +
+				   qtfs_le32(hdr->data_len))
+		return QTFS_FRAME_BAD_LENGTH;
+
+	if (!qtfs_object_ok(!!req->node, flags & QTFS_HAS_NODE, 0) ||
+	    !qtfs_object_ok(!!req->node2, flags & QTFS_HAS_NODE2, flags & QTFS_MAY_NODE2) ||
+	    !qtfs_object_ok(!!req->open, flags & QTFS_HAS_OPEN, flags & QTFS_MAY_OPEN))
+		return QTFS_FRAME_BAD_OBJECT;
+	if (req->reserved || qtfs_le16(req->umask) > 0777)
+		return QTFS_FRAME_BAD_FIELD;
+	return QTFS_FRAME_OK;
+}
+
+/* Where the parts of a request's arguments begin, given the first byte of them. */
+static inline const void *qtfs_args_groups(const struct qtfs_hdr *hdr, const void *args)
+{
+	return (const char *)args + qtfs_le16(hdr->body_len);
+}
+
+static inline const char *qtfs_args_name(const struct qtfs_hdr *hdr, const struct qtfs_req *req,
+					 const void *args, unsigned int which)
+{
+	return (const char *)args + qtfs_le16(hdr->body_len) + qtfs_le32(req->ngroups) * 4 +
+	       (which ? qtfs_le16(req->name_len[0]) : 0);
+}
+
+static inline int qtfs_time_ok(const struct qtfs_time *time)
+{
+	return qtfs_le32(time->nsec) < 1000000000 && !time->reserved;
+}
+
+static inline int qtfs_setattr_ok(const struct qtfs_setattr *body)
+{
+	return !(qtfs_le32(body->valid) & ~QTFS_SET_ALL) && qtfs_le32(body->mode) <= 07777 &&
+	       qtfs_time_ok(&body->atime) && qtfs_time_ok(&body->mtime);
+}
+
+static inline int qtfs_hello_ok(const struct qtfs_hello *body)
+{
+	return body->epoch && qtfs_le32(body->max_data) >= QTFS_DATA_MIN &&
+	       qtfs_le16(body->version_min) <= qtfs_le16(body->version) && !body->reserved;
+}
+
+/* Two fields of 32 bits, the first with no bits but those of @known. */
+static inline int qtfs_flags_ok(__le32 flags, __le32 reserved, __u32 known)
+{
+	return !(qtfs_le32(flags) & ~known) && !reserved;
+}
+
+/* Checks the fixed part of a request: unknown flags and reserved fields are errors. */
+static inline int qtfs_body_ok(unsigned int op, const void *body)
+{
+	switch (op) {
+	case QTFS_OP_HELLO:
+		return qtfs_hello_ok((const struct qtfs_hello *)body);
+	case QTFS_OP_SETATTR:
+		return qtfs_setattr_ok((const struct qtfs_setattr *)body);
+	case QTFS_OP_MKDIR: {
+		const struct qtfs_mkdir *mkdir = (const struct qtfs_mkdir *)body;
+
+		return qtfs_flags_ok(mkdir->mode, mkdir->reserved, 07777);
+	}
+	case QTFS_OP_MKNOD:
+		return qtfs_flags_ok(((const struct qtfs_mknod *)body)->mode, 0, 0177777);
+	case QTFS_OP_RENAME: {
+		const struct qtfs_rename *rename = (const struct qtfs_rename *)body;
+
+		return qtfs_flags_ok(rename->flags, rename->reserved, 7);
+	}
+	case QTFS_OP_OPEN:
+	case QTFS_OP_CREATE: {
+		const struct qtfs_open *open = (const struct qtfs_open *)body;
+
+		return qtfs_flags_ok(open->flags, 0, QTFS_O_MASK) &&
+		       qtfs_flags_ok(open->mode, 0, 07777);
+	}
+	case QTFS_OP_READ:
+		return !((const struct qtfs_read *)body)->reserved;
+	case QTFS_OP_WRITE: {
+		const struct qtfs_write *write = (const struct qtfs_write *)body;
+
+		return qtfs_flags_ok(write->flags, write->reserved, QTFS_WRITE_ALL);
+	}
+	case QTFS_OP_READDIR:
+		return !((const struct qtfs_readdir *)body)->flags;
+	case QTFS_OP_FSYNC: {
+		const struct qtfs_fsync *fsync = (const struct qtfs_fsync *)body;
+
+		return qtfs_flags_ok(fsync->flags, fsync->reserved, QTFS_FSYNC_DATA);
+	}
+	case QTFS_OP_GETXATTR:
+	case QTFS_OP_LISTXATTR:
+		return !((const struct qtfs_getxattr *)body)->reserved;
+	case QTFS_OP_SETXATTR: {
+		const struct qtfs_setxattr *set = (const struct qtfs_setxattr *)body;
+
+		return qtfs_flags_ok(set->flags, set->reserved, 3);
+	}
+	default:
+		return 1;
+	}
+}
+
+/*
+ * Checks names and body of a request whose headers were found good.  @args is
+ * aligned to eight bytes.
+ */
+static inline enum qtfs_frame_error qtfs_check_args(const struct qtfs_hdr *hdr,
+						    const struct qtfs_req *req, const void *args)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(qtfs_le16(hdr->op));
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (!qtfs_name_ok((enum qtfs_name_kind)info->name_kind[i],
+				  qtfs_args_name(hdr, req, args, i),
+				  qtfs_le16(req->name_len[i])))
+			return QTFS_FRAME_BAD_NAME;
+	return qtfs_body_ok(qtfs_le16(hdr->op), args) ? QTFS_FRAME_OK : QTFS_FRAME_BAD_FIELD;
+}
+
+#endif /* QTFS_FRAME_H */

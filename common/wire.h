@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The qtfs wire protocol: every byte that crosses from one machine to the
+ * other.  Shared by both kernel modules and the C++ programs.  docs/protocol.md
+ * describes the same as tables.
+ *
+ * A frame is
+ *
+ *	request:  qtfs_hdr | qtfs_req | body | groups | name 0 | name 1 | data
+ *	reply:    qtfs_hdr | body | data
+ *
+ * without padding between the parts.  The body is the one structure that
+ * ops.h names for the operation; a reply that carries an error has neither
+ * body nor data.  All integers are little-endian, all structures are multiples
+ * of eight bytes without holes, and every reserved field is zero.
+ *
+ * Objects are named by numbers that the server chose: a *node* is a path that
+ * the server has pinned for this session, an *open* is an open file.  Zero
+ * names nothing.  The server never accepts a path after ATTACH, only a node
+ * and one component.
+ *
+ * A request occupies one of the slots that the server granted in HELLO until
+ * its reply has arrived; (client, epoch, slot, seq) names a request for ever.
+ */
+#ifndef QTFS_WIRE_H
+#define QTFS_WIRE_H
+
+#include <linux/types.h>
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#define QTFS_ASSERT(cond)	static_assert(cond)
+#elif defined(__cplusplus)
+#define QTFS_ASSERT(cond)	static_assert(cond, #cond)
+#else
+#define QTFS_ASSERT(cond)	_Static_assert(cond, #cond)
+#endif
+
+#define QTFS_MAGIC		0x53465451u	/* "QTFS" in memory */
+#define QTFS_VERSION		1
+#define QTFS_VERSION_MIN	1	/* oldest version still spoken */
+#define QTFS_PORT		12345	/* the default, TCP and vsock */
+
+#define QTFS_NAME_MAX		255	/* a path component, an xattr's name */
+#define QTFS_PATH_MAX		4095	/* a path or a symlink's target */
+#define QTFS_LABEL_MAX		64
+#define QTFS_XATTR_MAX		65536	/* an xattr's value or list of names */
+#define QTFS_GROUPS_MAX		65536
+#define QTFS_DATA_DEFAULT	(1u << 20)
+#define QTFS_DATA_MIN		(1u << 16)
+#define QTFS_DATA_MAX		(4u << 20)
+#define QTFS_ERRNO_MAX		4095
+
+#define QTFS_SLOTS_DEFAULT	64
+#define QTFS_SLOTS_MAX		1024
+#define QTFS_NO_SLOT		0xffffffffu	/* one-way frames, HELLO */
+
+/* qtfs_hdr.flags */
+#define QTFS_FRAME_REPLY	0x0001	/* else a request */
+#define QTFS_FRAME_RESENT	0x0002	/* sent before on another connection */
+
+struct qtfs_hdr {
+	__le32 magic;		/* QTFS_MAGIC */
+	__le32 len;		/* of the whole frame, this header included */
+	__le16 op;		/* enum qtfs_op; a reply repeats it */
+	__le16 flags;		/* QTFS_FRAME_* */
+	__le32 slot;		/* below the number granted, or QTFS_NO_SLOT */
+	__le64 seq;		/* counts the requests of that slot from 1 */
+	__le32 status;		/* reply: 0 or a Linux errno; request: 0 */
+	__le32 crc;		/* crc32c with this field 0, where negotiated */
+	__le32 data_len;
+	__le16 body_len;
+	__le16 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_hdr) == 40);
+
+struct qtfs_req {
+	__le64 node;		/* what the operation is done to or in */
+	__le64 node2;		/* the second one, where there are two */
+	__le64 open;
+	__le32 uid;		/* the caller's fsuid, initial namespace */
+	__le32 gid;
+	__le64 caps;		/* its effective capabilities, 1 << CAP_* */
+	__le32 ngroups;		/* supplementary groups: __le32 each */
+	__le16 umask;
+	__le16 name_len[2];	/* without a terminating NUL, which isn't sent */
+	__le16 reserved;
+	__le32 pid;		/* the caller, for messages and traces only */
+};
+QTFS_ASSERT(sizeof(struct qtfs_req) == 56);
+
+/* qtfs_attr.flags */
+#define QTFS_ATTR_BTIME		0x01	/* btime is known */
+#define QTFS_ATTR_UNCACHED	0x02	/* size means nothing: proc, sysfs ... */
+#define QTFS_ATTR_MOUNT_ROOT	0x04	/* root of a mount on the server */
+
+struct qtfs_time {
+	__le64 sec;		/* since the epoch, signed */
+	__le32 nsec;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_time) == 16);
+
+/* (dev, ino, gen) identifies a file for as long as the server runs. */
+struct qtfs_attr {
+	__le64 ino;
+	__le64 size;
+	__le64 blocks;		/* of 512 bytes */
+	struct qtfs_time atime;
+	struct qtfs_time mtime;
+	struct qtfs_time ctime;
+	struct qtfs_time btime;
+	__le64 attributes;	/* STATX_ATTR_* */
+	__le64 attributes_mask;
+	__le64 change;		/* the inode's change counter, 0 if unknown */
+	__le32 dev;		/* major << 20 | minor on the server */
+	__le32 gen;
+	__le32 mode;
+	__le32 nlink;
+	__le32 uid;
+	__le32 gid;
+	__le32 rdev;		/* major << 20 | minor */
+	__le32 blksize;
+	__le32 flags;		/* QTFS_ATTR_* */
+	__le32 fstype;		/* statfs f_type of the file system it is on */
+};
+QTFS_ASSERT(sizeof(struct qtfs_attr) == 152);
+
+/* HELLO: the first frame on a connection, answered on the same. */
+
+/* Feature bits; a feature is used when both sides have it. */
+#define QTFS_FEATURE_CRC	(1ull << 0)	/* every frame carries a crc32c */
+
+struct qtfs_hello {
+	__u8 client[16];	/* a random number, the same for a mount's life */
+	__le64 epoch;		/* counts the client's sessions, from 1 */
+	__le64 features;	/* offered */
+	__le32 max_data;	/* largest data part that the client can take */
+	__le32 slots;		/* wanted */
+	__le16 version;
+	__le16 version_min;
+	__le16 conn;		/* which of the session's connections, from 0 */
+	__le16 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_hello) == 48);
+
+/*
+ * Sent with status 0, or with EPROTONOSUPPORT so that the client can name both
+ * versions: the only reply that has its body beside an error.
+ */
+struct qtfs_hello_rep {
+	__u8 boot[16];		/* a random number, new when the server starts */
+	__le64 session;
+	__le64 features;	/* agreed */
+	__le32 max_data;	/* agreed: the smaller of both */
+	__le32 slots;		/* granted */
+	__le16 version;
+	__le16 version_min;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_hello_rep) == 48);
+
+/* ATTACH, LOOKUP, MKDIR, MKNOD, SYMLINK, LINK */
+struct qtfs_entry_rep {
+	__le64 node;		/* owned by the client until it FORGETs it */
+	struct qtfs_attr attr;
+};
+QTFS_ASSERT(sizeof(struct qtfs_entry_rep) == 160);
+
+/* GETATTR, SETATTR */
+struct qtfs_attr_rep {
+	struct qtfs_attr attr;
+};
+
+/* qtfs_setattr.valid */
+#define QTFS_SET_MODE		0x0001
+#define QTFS_SET_UID		0x0002
+#define QTFS_SET_GID		0x0004
+#define QTFS_SET_SIZE		0x0008
+#define QTFS_SET_ATIME		0x0010
+#define QTFS_SET_MTIME		0x0020
+#define QTFS_SET_ATIME_NOW	0x0040	/* instead of atime: the server's clock */
+#define QTFS_SET_MTIME_NOW	0x0080
+#define QTFS_SET_BY_OPEN	0x0100	/* size 0 because of O_TRUNC */
+#define QTFS_SET_ALL		0x01ff
+
+struct qtfs_setattr {
+	__le64 size;
+	struct qtfs_time atime;
+	struct qtfs_time mtime;
+	__le32 valid;		/* QTFS_SET_* */
+	__le32 mode;		/* permission bits only */
+	__le32 uid;
+	__le32 gid;
+};
+QTFS_ASSERT(sizeof(struct qtfs_setattr) == 56);
+
+struct qtfs_mkdir {
+	__le32 mode;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_mkdir) == 8);
+
+struct qtfs_mknod {
+	__le32 mode;		/* with the type: S_IFIFO, S_IFSOCK, S_IFCHR ... */
+	__le32 rdev;		/* major << 20 | minor */
+};
+QTFS_ASSERT(sizeof(struct qtfs_mknod) == 8);
+
+struct qtfs_rename {
+	__le32 flags;		/* RENAME_NOREPLACE, _EXCHANGE, _WHITEOUT */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_rename) == 8);
+
+/*
+ * OPEN and CREATE: flags with the numbers of Linux's asm-generic/fcntl.h.
+ * Architectures number some differently, so both ends translate by name.
+ */
+#define QTFS_O_ACCMODE		00000003u
+#define QTFS_O_CREAT		00000100u
+#define QTFS_O_EXCL		00000200u
+#define QTFS_O_TRUNC		00001000u
+#define QTFS_O_APPEND		00002000u
+#define QTFS_O_NONBLOCK		00004000u
+#define QTFS_O_DSYNC		00010000u
+#define QTFS_O_DIRECT		00040000u
+#define QTFS_O_DIRECTORY	00200000u
+#define QTFS_O_NOATIME		01000000u
+#define QTFS_O_SYNC		04010000u
+#define QTFS_O_MASK		(QTFS_O_ACCMODE | QTFS_O_CREAT | QTFS_O_EXCL | \
+				 QTFS_O_TRUNC | QTFS_O_APPEND | QTFS_O_NONBLOCK | \
+				 QTFS_O_DSYNC | QTFS_O_DIRECT | QTFS_O_DIRECTORY | \
+				 QTFS_O_NOATIME | QTFS_O_SYNC)
+
+struct qtfs_open {
+	__le32 flags;		/* QTFS_O_* */
+	__le32 mode;		/* CREATE: permission bits of a new file */
+};
+QTFS_ASSERT(sizeof(struct qtfs_open) == 8);
+
+/* qtfs_open_rep.flags */
+#define QTFS_OPENED_CREATED	0x01	/* CREATE made the file */
+#define QTFS_OPENED_UNCACHED	0x02	/* one read(2) is one READ, one write(2) one WRITE */
+#define QTFS_OPENED_STREAM	0x04	/* has no position */
+
+struct qtfs_open_rep {
+	__le64 open;		/* owned by the client until it RELEASEs it */
+	__le64 node;		/* CREATE: as qtfs_entry_rep.node; OPEN: 0 */
+	__le32 flags;		/* QTFS_OPENED_* */
+	__le32 reserved;
+	struct qtfs_attr attr;
+};
+QTFS_ASSERT(sizeof(struct qtfs_open_rep) == 176);
+
+/* READ: the reply's data; shorter than size only at the end of the file. */
+struct qtfs_read {
+	__le64 offset;
+	__le32 size;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_read) == 16);
+
+/* qtfs_write.flags */
+#define QTFS_WRITE_APPEND	0x01	/* offset is ignored */
+#define QTFS_WRITE_SYNC		0x02	/* as with O_SYNC */
+#define QTFS_WRITE_DSYNC	0x04	/* as with O_DSYNC */
+#define QTFS_WRITE_ALL		0x07
+
+struct qtfs_write {
+	__le64 offset;
+	__le32 flags;		/* QTFS_WRITE_* */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_write) == 16);
+
+struct qtfs_write_rep {
+	__le64 end;		/* the position behind the last byte written */
+	__le32 count;		/* may be less than was sent */
+	__le32 reserved;
+	struct qtfs_attr attr;	/* after the write */
+};
+QTFS_ASSERT(sizeof(struct qtfs_write_rep) == 168);
+
+/*
+ * READDIR: the reply's data is a row of qtfs_dirent, each padded with zeros to
+ * eight bytes; no entry means the end.  A cookie is the server's d_off: the
+ * position behind the entry, 0 is the beginning.
+ */
+struct qtfs_readdir {
+	__le64 cookie;
+	__le32 size;		/* of data at most */
+	__le32 flags;		/* none yet */
+};
+QTFS_ASSERT(sizeof(struct qtfs_readdir) == 16);
+
+struct qtfs_dirent {
+	__le64 ino;
+	__le64 cookie;
+	__le16 name_len;
+	__u8 type;		/* DT_* */
+	__u8 reserved[5];
+	/* the name, then zeros up to a multiple of eight */
+};
+QTFS_ASSERT(sizeof(struct qtfs_dirent) == 24);
+
+#define QTFS_FSYNC_DATA		0x01	/* as fdatasync(2) */
+
+struct qtfs_fsync {
+	__le32 flags;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_fsync) == 8);
+
+struct qtfs_statfs_rep {
+	__le64 type;
+	__le64 bsize;
+	__le64 blocks;
+	__le64 bfree;
+	__le64 bavail;
+	__le64 files;
+	__le64 ffree;
+	__le64 frsize;
+	__le64 namelen;
+	__le64 flags;		/* ST_* */
+};
+QTFS_ASSERT(sizeof(struct qtfs_statfs_rep) == 80);
+
+/* GETXATTR, LISTXATTR: size 0 asks for the length alone. */
+struct qtfs_getxattr {
+	__le32 size;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_getxattr) == 8);
+
+struct qtfs_getxattr_rep {
+	__le32 len;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_getxattr_rep) == 8);
+
+struct qtfs_setxattr {
+	__le32 flags;		/* XATTR_CREATE, XATTR_REPLACE */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_setxattr) == 8);
+
+#endif /* QTFS_WIRE_H */
