@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connections: a queue of outgoing frames and a thread that receives.
+ *
+ * Sending.  Whoever finds tx_busy clear becomes the sender: it takes frames
+ * from the head of the queue and gives them to the transport without waiting.
+ * When the transport has no room, or after a batch, the sender's role (that is,
+ * tx_busy) passes to tx_work, which may wait.  So a frame usually leaves in its
+ * sender's context, frames never mix, and nobody but tx_work ever waits for the
+ * peer.  A signal can't tear a frame either: only tx_work waits inside one, and
+ * workers take no signals.
+ *
+ * Ending.  The first error, from wherever, is kept in conn->error and shuts the
+ * transport down; after that every queued and every new frame is done with
+ * that error.  The receiving thread fails, calls closed() and ends.
+ * qtfs_conn_stop() waits for thread and sender, and then nothing touches the
+ * transport's part any more: late frames see conn->error, late shutdowns see
+ * conn->closed, under down_lock.
+ *
+ * References: the user's, and one for the thread while it runs.  tx_work needs
+ * none, since qtfs_conn_stop() waits for it and comes before the last put.
+ */
+#include "transport.h"
+
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/wait_bit.h>
+
+/* Frames that a sender in a caller's context takes on before it leaves the rest to tx_work. */
+#define TX_BATCH	8
+
+static struct workqueue_struct *tx_wq;
+
+static const struct qtfs_transport *const transports[] = {
+	&qtfs_transport_tcp,
+};
+
+/* Returns the transport with this name or NULL. */
+const struct qtfs_transport *qtfs_transport_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++)
+		if (!strcmp(transports[i]->name, name))
+			return transports[i];
+	return NULL;
+}
+
+int qtfs_transport_init(const char *name)
+{
+	tx_wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);
+	return tx_wq ? 0 : -ENOMEM;
+}
+
+void qtfs_transport_exit(void)
+{
+	destroy_workqueue(tx_wq);
+}
+
+/* Sends what is left of @frame.  Returns 0 when all of it has been taken. */
+static int frame_push(struct qtfs_conn *conn, struct qtfs_frame *frame, bool wait)
+{
+	ssize_t n;
+
+	while (frame->head_sent < frame->head.iov_len) {
+		struct kvec rest = {
+			.iov_base = frame->head.iov_base + frame->head_sent,
+			.iov_len = frame->head.iov_len - frame->head_sent,
+		};
+		struct iov_iter from;
+
+		iov_iter_kvec(&from, ITER_SOURCE, &rest, 1, rest.iov_len);
+		n = conn->transport->send(conn, &from, iov_iter_count(&frame->data), wait);
+		if (n < 0)
+			return n;
+		frame->head_sent += n;
+		atomic64_add(n, &conn->bytes_sent);
+	}
+	while (iov_iter_count(&frame->data)) {
+		n = conn->transport->send(conn, &frame->data, false, wait);
+		if (n < 0)
+			return n;
+		atomic64_add(n, &conn->bytes_sent);
+	}
+	return 0;
+}
+
+/*
+ * Sends from the queue as its only sender.  Returns true when the queue is
+ * empty and the role given up, false when somebody else must go on.
+ */
+static bool tx_run(struct qtfs_conn *conn, unsigned int batch, bool wait)
+{
+	struct qtfs_frame *frame;
+	int error;
+
+	for (;;) {
+		spin_lock(&conn->tx_lock);
+		frame = list_first_entry_or_null(&conn->tx_queue, struct qtfs_frame, list);
+		if (!frame) {
+			conn->tx_busy = false;
+			spin_unlock(&conn->tx_lock);
+			wake_up_var(&conn->tx_busy);
+			return true;
+		}
+		error = conn->error;
+		spin_unlock(&conn->tx_lock);
+
+		if (!batch--)
+			return false;
+		if (!error) {
+			error = frame_push(conn, frame, wait);
+			if (error == -EAGAIN)
+				return false;
+			if (error)
+				qtfs_conn_shutdown(conn, error);
+		}
+
+		spin_lock(&conn->tx_lock);
+		list_del(&frame->list);
+		spin_unlock(&conn->tx_lock);
+		frame->done(frame, error);
+	}
+}
+
+static void tx_work(struct work_struct *work)
+{
+	struct qtfs_conn *conn = container_of(work, struct qtfs_conn, tx_work);
+	unsigned int nofs = memalloc_nofs_save();
+
+	while (!tx_run(conn, UINT_MAX, true))
+		;
+	memalloc_nofs_restore(nofs);
+}
+
+void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame)
+{
+	unsigned int nofs;
+	bool sender;
+
+	frame->head_sent = 0;
+	spin_lock(&conn->tx_lock);
+	list_add_tail(&frame->list, &conn->tx_queue);
+	sender = !conn->tx_busy;
+	conn->tx_busy = true;
+	spin_unlock(&conn->tx_lock);
+	if (!sender)
+		return;
+
+	nofs = memalloc_nofs_save();
+	if (!tx_run(conn, TX_BATCH, false))
+		queue_work(tx_wq, &conn->tx_work);
+	memalloc_nofs_restore(nofs);
+}
+
+int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to)
+{
+	size_t len = iov_iter_count(to);
+	int error;
+
+	if (!len)
+		return 0;
+	error = conn->transport->recv(conn, to);
+	if (!error)
+		atomic64_add(len, &conn->bytes_received);
+	return error;
+}
+
+int qtfs_conn_recv(struct qtfs_conn *conn, void *buf, size_t len)
+{
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter to;
+
+	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, len);
+	return qtfs_conn_recv_iter(conn, &to);
+}
+
+int qtfs_conn_discard(struct qtfs_conn *conn, size_t len)
+{
+	char buf[256];
+	size_t n;
+	int error;
+
+	for (; len; len -= n) {
+		n = min(len, sizeof(buf));
+		error = qtfs_conn_recv(conn, buf, n);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int rx_thread(void *data)
+{
+	struct qtfs_conn *conn = data;
+	int error;
+
+	do {
+		error = conn->ops->receive(conn);
+	} while (!error && !READ_ONCE(conn->error));
+
+	qtfs_conn_shutdown(conn, error ?: -ECONNABORTED);
+	conn->ops->closed(conn, READ_ONCE(conn->error));
+	qtfs_conn_put(conn);
+	return 0;
+}
+
+void qtfs_conn_init(struct qtfs_conn *conn, const struct qtfs_transport *transport,
+		    const struct qtfs_conn_ops *ops)
+{
+	memset(conn, 0, sizeof(*conn));
+	conn->transport = transport;
+	conn->ops = ops;
+	kref_init(&conn->ref);
+	spin_lock_init(&conn->tx_lock);
+	mutex_init(&conn->down_lock);
+	INIT_LIST_HEAD(&conn->tx_queue);
+	INIT_WORK(&conn->tx_work, tx_work);
+}
+
+int qtfs_conn_start(struct qtfs_conn *conn, const char *thread_name)
+{
+	struct task_struct *task;
+
+	task = kthread_create(rx_thread, conn, "%s", thread_name);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+
+	qtfs_conn_get(conn);
+	get_task_struct(task);		/* kthread_stop() may come after its end */
+	conn->rx_task = task;
+	wake_up_process(task);
+	return 0;
+}
+
+void qtfs_conn_shutdown(struct qtfs_conn *conn, int error)
+{
+	spin_lock(&conn->tx_lock);
+	if (!conn->error)
+		conn->error = error;
+	spin_unlock(&conn->tx_lock);
+
+	mutex_lock(&conn->down_lock);
+	if (!conn->closed)
+		conn->transport->shutdown(conn);
+	mutex_unlock(&conn->down_lock);
+}
+
+void qtfs_conn_stop(struct qtfs_conn *conn)
+{
+	qtfs_conn_shutdown(conn, -ESHUTDOWN);
+
+	if (conn->rx_task) {
+		/*
+		 * The thread doesn't ask kthread_should_stop(), it ends because
+		 * the transport fails.  -EINTR: it never began.
+		 */
+		if (kthread_stop(conn->rx_task) == -EINTR)
+			qtfs_conn_put(conn);
+		put_task_struct(conn->rx_task);
+		conn->rx_task = NULL;
+	}
+
+	/* A sender meets conn->error and soon empties the queue. */
+	wait_var_event(&conn->tx_busy, !READ_ONCE(conn->tx_busy));
+	flush_work(&conn->tx_work);
+
+	mutex_lock(&conn->down_lock);
+	conn->closed = true;
+	conn->transport->close(conn);
+	mutex_unlock(&conn->down_lock);
+}
+
+void qtfs_conn_get(struct qtfs_conn *conn)
+{
+	kref_get(&conn->ref);
+}
+
+static void conn_release(struct kref *ref)
+{
+	struct qtfs_conn *conn = container_of(ref, struct qtfs_conn, ref);
+
+	conn->ops->release(conn);
+}
+
+void qtfs_conn_put(struct qtfs_conn *conn)
+{
+	kref_put(&conn->ref, conn_release);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connections over kernel stream sockets, whatever their family.
+ *
+ * conn->priv is set once, before anybody else knows the connection has a
+ * socket, except that connect() may be interrupted by shutdown(): so it is set
+ * before connecting and read with READ_ONCE().
+ */
+#include "sock.h"
+
+#include <linux/module.h>
+#include <net/sock.h>
+
+#define BACKLOG		64
+
+static void sock_setup(struct socket *sock)
+{
+	/* Frames are sent and received while pages are written back. */
+	sock->sk->sk_allocation = GFP_NOFS;
+}
+
+/*
+ * Connects to @addr.  -ETIMEDOUT after @timeout jiffies, -EINTR after a signal,
+ * else what the network says.  On an error conn->priv may be set: close() frees
+ * it.
+ */
+int qtfs_sock_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr, int addr_len,
+		      int protocol, unsigned long timeout, void (*tune)(struct socket *sock))
+{
+	struct sockaddr_storage ss = addr->ss;
+	struct socket *sock;
+	int error;
+
+	error = sock_create_kern(addr->net, ss.ss_family, SOCK_STREAM, protocol, &sock);
+	if (error)
+		return error;
+	sock_setup(sock);
+	tune(sock);
+	sock->sk->sk_sndtimeo = timeout;
+	smp_store_release(&conn->priv, sock);
+
+	error = kernel_connect(sock, (struct sockaddr_unsized *)&ss, addr_len, 0);
+	if (error == -EINPROGRESS || error == -EAGAIN)
+		error = -ETIMEDOUT;
+	else if (error == -ERESTARTSYS)
+		error = -EINTR;
+	if (error)
+		return error;
+
+	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
+	strscpy(conn->peer, addr->text, sizeof(conn->peer));
+	return 0;
+}
+
+int qtfs_sock_listen(struct qtfs_listener *listener, const struct qtfs_addr *addr, int addr_len,
+		     int protocol)
+{
+	struct sockaddr_storage ss = addr->ss;
+	struct socket *sock;
+	int error;
+
+	error = sock_create_kern(addr->net, ss.ss_family, SOCK_STREAM, protocol, &sock);
+	if (error)
+		return error;
+	sock_setup(sock);
+	sock_set_reuseaddr(sock->sk);
+
+	error = kernel_bind(sock, (struct sockaddr_unsized *)&ss, addr_len);
+	if (!error)
+		error = kernel_listen(sock, BACKLOG);
+	if (error) {
+		sock_release(sock);
+		return error;
+	}
+	listener->priv = sock;
+	return 0;
+}
+
+int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
+		     void (*tune)(struct socket *sock))
+{
+	struct socket *sock;
+	int error;
+
+	error = kernel_accept(listener->priv, &sock, 0);
+	if (error)
+		return error;
+	sock_setup(sock);
+	tune(sock);
+	smp_store_release(&conn->priv, sock);
+	return 0;
+}
+
+void qtfs_sock_shutdown_listener(struct qtfs_listener *listener)
+{
+	kernel_sock_shutdown(listener->priv, SHUT_RDWR);
+}
+
+void qtfs_sock_unlisten(struct qtfs_listener *listener)
+{
+	sock_release(listener->priv);
+	listener->priv = NULL;
+}
+
+ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
+{
+	struct msghdr msg = {
+		.msg_flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0) | (wait ? 0 : MSG_DONTWAIT),
+		.msg_iter = *from,
+	};
+	int n;
+
+	n = sock_sendmsg(conn->priv, &msg);
+	if (n > 0)
+		iov_iter_advance(from, n);
+	return n ?: -EPIPE;
+}
+
+int qtfs_sock_recv(struct qtfs_conn *conn, struct iov_iter *to)
+{
+	while (iov_iter_count(to)) {
+		struct msghdr msg = {
+			.msg_flags = MSG_WAITALL | MSG_NOSIGNAL,
+			.msg_iter = *to,
+		};
+		int n = sock_recvmsg(conn->priv, &msg, msg.msg_flags);
+
+		if (n <= 0)
+			return n ?: -EPIPE;
+		iov_iter_advance(to, n);
+	}
+	return 0;
+}
+
+void qtfs_sock_shutdown(struct qtfs_conn *conn)
+{
+	/* Pairs with smp_store_release() where the socket was made. */
+	struct socket *sock = smp_load_acquire(&conn->priv);
+
+	if (sock)
+		kernel_sock_shutdown(sock, SHUT_RDWR);
+}
+
+void qtfs_sock_close(struct qtfs_conn *conn)
+{
+	struct socket *sock = conn->priv;
+
+	conn->priv = NULL;
+	if (sock)
+		sock_release(sock);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The seam between the protocol and what carries it.
+ *
+ * A transport moves bytes, reliably and in order, and knows nothing of frames.
+ * A connection (struct qtfs_conn) adds what every transport needs once: a queue
+ * of outgoing frames that anybody may append to without waiting for the peer,
+ * and a thread that receives.  Both modules use it, the client and the server
+ * side of a connection differ only in their qtfs_conn_ops.
+ */
+#ifndef QTFS_TRANSPORT_H
+#define QTFS_TRANSPORT_H
+
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/socket.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+
+struct net;
+struct qtfs_conn;
+struct qtfs_listener;
+
+struct qtfs_addr {
+	struct net *net;		/* network name space; the owner holds it */
+	struct sockaddr_storage ss;	/* what the transport's parse() made */
+	char text[80];			/* for people: "tcp 10.0.0.1:12345" */
+};
+
+/* One outgoing frame.  Its memory belongs to the sender until done() is called. */
+struct qtfs_frame {
+	struct list_head list;
+	struct kvec head;		/* headers, body, groups and names */
+	struct iov_iter data;		/* ITER_KVEC or ITER_BVEC, ITER_SOURCE */
+	size_t head_sent;
+	/*
+	 * Called once, in process context and without locks: the frame was
+	 * handed to the transport (@error 0) or never will be.  After 0 the
+	 * transport needs neither head nor data any more.
+	 */
+	void (*done)(struct qtfs_frame *frame, int error);
+};
+
+/*
+ * Every function runs in process context and may sleep.  send() and recv() are
+ * called by one thread at a time each, shutdown() by anybody at any time.
+ */
+struct qtfs_transport {
+	const char *name;
+
+	/*
+	 * Turns what the user wrote into @addr.  -EINVAL if it's no address of
+	 * this transport.
+	 */
+	int (*parse)(struct qtfs_addr *addr, const char *host, unsigned int port);
+
+	/* Killable; -ETIMEDOUT after @timeout jiffies. */
+	int (*connect)(struct qtfs_conn *conn, const struct qtfs_addr *addr,
+		       unsigned long timeout);
+
+	int (*listen)(struct qtfs_listener *listener, const struct qtfs_addr *addr);
+	/* Waits for a peer and gives @conn to it. */
+	int (*accept)(struct qtfs_listener *listener, struct qtfs_conn *conn);
+	/* Makes accept() fail from now on. */
+	void (*shutdown_listener)(struct qtfs_listener *listener);
+	/* Frees what listen() made; nobody is in accept(). */
+	void (*unlisten)(struct qtfs_listener *listener);
+
+	/*
+	 * Sends from @from and advances it by what it returns.  Waits for room
+	 * only if @wait, else returns -EAGAIN.  @more: the rest of the frame
+	 * follows at once.
+	 */
+	ssize_t (*send)(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait);
+
+	/* Fills all of @to or fails; -EPIPE when the peer closed. */
+	int (*recv)(struct qtfs_conn *conn, struct iov_iter *to);
+
+	/*
+	 * Makes waiting send() and recv() fail soon.  Any number of times, also
+	 * before connect() or accept().
+	 */
+	void (*shutdown)(struct qtfs_conn *conn);
+
+	/*
+	 * Frees what connect() or accept() made, perhaps nothing; nobody is in
+	 * another function, nor will be.
+	 */
+	void (*close)(struct qtfs_conn *conn);
+};
+
+struct qtfs_conn_ops {
+	/*
+	 * Receives one frame with qtfs_conn_recv().  In the connection's
+	 * thread.  An error closes the connection.
+	 */
+	int (*receive)(struct qtfs_conn *conn);
+
+	/*
+	 * The last call from the connection's thread, with the first error that
+	 * befell the connection; not made if the thread was stopped before it
+	 * began.  Somebody must then call qtfs_conn_stop(), but not from here.
+	 */
+	void (*closed)(struct qtfs_conn *conn, int error);
+
+	/* The last reference is gone: free what contains @conn. */
+	void (*release)(struct qtfs_conn *conn);
+};
+
+struct qtfs_conn {
+	const struct qtfs_transport *transport;
+	const struct qtfs_conn_ops *ops;
+	struct kref ref;
+	void *priv;			/* the transport's: a struct socket ... */
+	char peer[80];			/* the other end's address, for people */
+
+	struct task_struct *rx_task;
+	int error;			/* the first one, 0 while it works */
+
+	struct mutex down_lock;		/* closed; orders shutdown() and close() */
+	bool closed;
+
+	spinlock_t tx_lock;		/* tx_queue, tx_busy, error; a leaf lock */
+	struct list_head tx_queue;
+	bool tx_busy;			/* somebody is sending from tx_queue */
+	struct work_struct tx_work;
+
+	atomic64_t bytes_sent;
+	atomic64_t bytes_received;
+};
+
+struct qtfs_listener {
+	const struct qtfs_transport *transport;
+	void *priv;
+	struct task_struct *task;
+	struct qtfs_addr addr;
+	/*
+	 * Makes an initialised connection to accept into, NULL if there is no
+	 * room for one.  In the listener's thread.
+	 */
+	struct qtfs_conn *(*alloc)(struct qtfs_listener *listener);
+	/* The peer has connected: qtfs_conn_start() it, or stop and put it. */
+	void (*accepted)(struct qtfs_listener *listener, struct qtfs_conn *conn);
+};
+
+/* conn.c */
+int qtfs_transport_init(const char *name);
+void qtfs_transport_exit(void);
+const struct qtfs_transport *qtfs_transport_find(const char *name);
+
+void qtfs_conn_init(struct qtfs_conn *conn, const struct qtfs_transport *transport,
+		    const struct qtfs_conn_ops *ops);
+/*
+ * Starts the thread that receives.  After an error (-ENOMEM, -EINTR) nothing
+ * runs and closed() is not called; qtfs_conn_stop() is still due.
+ */
+int qtfs_conn_start(struct qtfs_conn *conn, const char *thread_name);
+/* Appends @frame.  Always takes it: done() is called, perhaps before return. */
+void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame);
+/* Only from receive().  Fills the buffer or fails. */
+int qtfs_conn_recv(struct qtfs_conn *conn, void *buf, size_t len);
+int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to);
+/* Reads and drops @len bytes. */
+int qtfs_conn_discard(struct qtfs_conn *conn, size_t len);
+/* Breaks the connection for the reason @error; at once, from anywhere. */
+void qtfs_conn_shutdown(struct qtfs_conn *conn, int error);
+/*
+ * Breaks it and waits until its thread and its sender are gone and every frame
+ * is done.  Exactly once for each connection; not from its own callbacks.
+ */
+void qtfs_conn_stop(struct qtfs_conn *conn);
+void qtfs_conn_get(struct qtfs_conn *conn);
+void qtfs_conn_put(struct qtfs_conn *conn);
+
+/* listener.c */
+int qtfs_listener_start(struct qtfs_listener *listener, const struct qtfs_transport *transport,
+			const struct qtfs_addr *addr);
+void qtfs_listener_stop(struct qtfs_listener *listener);
+
+/* The transports */
+extern const struct qtfs_transport qtfs_transport_tcp;
+
+#endif /* QTFS_TRANSPORT_H */
