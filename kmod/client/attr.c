@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attributes: taking them over from the server, stat, chmod and their kind,
+ * permission, statfs.
+ *
+ * What the server said is believed until attr_expires.  Cached file data belongs
+ * to the attributes that came with it (data_mtime, data_ctime, data_size,
+ * change): when others come, the pages go.  A change of our own is told apart by
+ * qtfs_update_inode_written(), which keeps the pages.
+ */
+#include "qtfs.h"
+
+#include <linux/statfs.h>
+
+static struct timespec64 time_from(const struct qtfs_time *time)
+{
+	struct timespec64 ts = {
+		.tv_sec = le64_to_cpu(time->sec),
+		.tv_nsec = min_t(u32, le32_to_cpu(time->nsec), NSEC_PER_SEC - 1),
+	};
+
+	return ts;
+}
+
+void qtfs_fill_time(struct qtfs_time *to, struct timespec64 from)
+{
+	to->sec = cpu_to_le64(from.tv_sec);
+	to->nsec = cpu_to_le32(from.tv_nsec);
+	to->reserved = 0;
+}
+
+/* Returns whether the data's stamp changed. */
+static bool stamp_data(struct qtfs_inode *qi, struct timespec64 mtime, struct timespec64 ctime,
+		       loff_t size, u64 change)
+{
+	if (timespec64_equal(&qi->data_mtime, &mtime) && qi->data_size == size &&
+	    qi->change == change && (change || timespec64_equal(&qi->data_ctime, &ctime)))
+		return false;
+	qi->data_mtime = mtime;
+	qi->data_ctime = ctime;
+	qi->data_size = size;
+	qi->change = change;
+	return true;
+}
+
+static bool update(struct inode *inode, const struct qtfs_attr *attr)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+	struct timespec64 mtime = time_from(&attr->mtime);
+	struct timespec64 ctime = time_from(&attr->ctime);
+	loff_t size = min_t(u64, le64_to_cpu(attr->size), MAX_LFS_FILESIZE);
+	bool changed;
+
+	spin_lock(&inode->i_lock);
+	inode->i_mode = (inode->i_mode & S_IFMT) | (le32_to_cpu(attr->mode) & S_IALLUGO);
+	inode->i_uid = make_kuid(&init_user_ns, le32_to_cpu(attr->uid));
+	inode->i_gid = make_kgid(&init_user_ns, le32_to_cpu(attr->gid));
+	set_nlink(inode, le32_to_cpu(attr->nlink));
+	inode_set_atime_to_ts(inode, time_from(&attr->atime));
+	inode_set_mtime_to_ts(inode, mtime);
+	inode_set_ctime_to_ts(inode, ctime);
+	inode->i_blocks = le64_to_cpu(attr->blocks);
+	i_size_write(inode, size);
+	qi->flags = le32_to_cpu(attr->flags);
+	qi->blksize = le32_to_cpu(attr->blksize);
+	qi->attributes = le64_to_cpu(attr->attributes);
+	qi->attributes_mask = le64_to_cpu(attr->attributes_mask);
+	qi->btime = time_from(&attr->btime);
+	changed = stamp_data(qi, mtime, ctime, size, le64_to_cpu(attr->change));
+	/* 0 means expired. */
+	qi->attr_expires = (jiffies + qtfs_sb(inode->i_sb)->attr_ttl) ?: 1;
+	spin_unlock(&inode->i_lock);
+	return changed;
+}
+
+/* Takes over what the server says of @inode now.  Must not hold a page's lock. */
+void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr)
+{
+	if (update(inode, attr) && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
+		invalidate_inode_pages2(inode->i_mapping);
+}
+
+/* Likewise, after a write of our own: the pages that are still cached are right. */
+void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr)
+{
+	update(inode, attr);
+}
+
+void qtfs_expire_attr(struct inode *inode)
+{
+	WRITE_ONCE(qtfs_i(inode)->attr_expires, 0);
+}
+
+bool qtfs_attr_expired(const struct inode *inode)
+{
+	unsigned long expires = READ_ONCE(qtfs_i(inode)->attr_expires);
+
+	return !expires || time_after_eq(jiffies, expires);
+}
+
+/* Asks the server for the attributes of @dentry's inode. */
+int qtfs_refresh_dentry(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	struct qtfs_attr_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_GETATTR,
+		.node = qtfs_dentry_node(dentry),
+		.reply = &rep,
+	};
+	int error;
+
+	if (!rpc.node)
+		return -ESTALE;
+	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (!error)
+		qtfs_update_inode(inode, &rep.attr);
+	return error;
+}
+
+/* Likewise, by whatever name the inode has here. */
+int qtfs_refresh_inode(struct inode *inode)
+{
+	struct dentry *dentry = d_find_any_alias(inode);
+	int error;
+
+	if (!dentry)
+		return -ESTALE;
+	error = qtfs_refresh_dentry(dentry);
+	dput(dentry);
+	return error;
+}
+
+int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
+		 u32 mask, unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct qtfs_inode *qi = qtfs_i(inode);
+	int error;
+
+	if ((flags & AT_STATX_FORCE_SYNC) ||
+	    (!(flags & AT_STATX_DONT_SYNC) && qtfs_attr_expired(inode))) {
+		error = qtfs_refresh_dentry(path->dentry);
+		if (error)
+			return error;
+	}
+
+	generic_fillattr(idmap, mask, inode, stat);
+	stat->dev = qi->dev;
+	stat->blksize = qi->blksize;
+	stat->attributes |= qi->attributes & ~(u64)(STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT);
+	stat->attributes_mask |= qi->attributes_mask;
+	if (qi->flags & QTFS_ATTR_BTIME) {
+		stat->btime = qi->btime;
+		stat->result_mask |= STATX_BTIME;
+	}
+	return 0;
+}
+
+static void fill_setattr(struct qtfs_setattr *body, const struct iattr *iattr)
+{
+	unsigned int ia = iattr->ia_valid;
+	u32 valid = 0;
+
+	/*
+	 * A chown or a truncate takes the set-id bits away.  The VFS has turned
+	 * that into a mode computed from ours; the server does it by itself.
+	 */
+	if (ia & (ATTR_KILL_SUID | ATTR_KILL_SGID))
+		ia &= ~ATTR_MODE;
+
+	if (ia & ATTR_MODE) {
+		valid |= QTFS_SET_MODE;
+		body->mode = cpu_to_le32(iattr->ia_mode & S_IALLUGO);
+	}
+	if (ia & ATTR_UID) {
+		valid |= QTFS_SET_UID;
+		body->uid = cpu_to_le32(from_kuid(&init_user_ns, iattr->ia_uid));
+	}
+	if (ia & ATTR_GID) {
+		valid |= QTFS_SET_GID;
+		body->gid = cpu_to_le32(from_kgid(&init_user_ns, iattr->ia_gid));
+	}
+	if (ia & ATTR_SIZE) {
+		valid |= QTFS_SET_SIZE;
+		if (ia & ATTR_OPEN)
+			valid |= QTFS_SET_BY_OPEN;
+		body->size = cpu_to_le64(iattr->ia_size);
+	}
+	if (ia & ATTR_ATIME_SET) {
+		valid |= QTFS_SET_ATIME;
+		qtfs_fill_time(&body->atime, iattr->ia_atime);
+	} else if (ia & ATTR_ATIME) {
+		valid |= QTFS_SET_ATIME_NOW;
+	}
+	if (ia & ATTR_MTIME_SET) {
+		valid |= QTFS_SET_MTIME;
+		qtfs_fill_time(&body->mtime, iattr->ia_mtime);
+	} else if ((ia & ATTR_MTIME) && !(ia & ATTR_SIZE)) {
+		valid |= QTFS_SET_MTIME_NOW;
+	}
+	body->valid = cpu_to_le32(valid);
+}
+
+/* The server checks the caller's rights: it has the file's true owner and mode. */
+int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr)
+{
+	struct inode *inode = d_inode(dentry);
+	struct qtfs_setattr body = {};
+	struct qtfs_attr_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_SETATTR,
+		.node = qtfs_dentry_node(dentry),
+		.body = &body,
+		.reply = &rep,
+	};
+	int error;
+
+	fill_setattr(&body, iattr);
+	if ((iattr->ia_valid & ATTR_SIZE) && (iattr->ia_valid & ATTR_FILE))
+		rpc.open = qtfs_file(iattr->ia_file)->open;
+	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (error) {
+		qtfs_expire_attr(inode);
+		return error;
+	}
+
+	if (iattr->ia_valid & ATTR_SIZE) {
+		qtfs_update_inode_written(inode, &rep.attr);
+		truncate_pagecache(inode, iattr->ia_size);
+	} else {
+		qtfs_update_inode(inode, &rep.attr);
+	}
+	return 0;
+}
+
+int qtfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
+{
+	int error;
+
+	if (qtfs_attr_expired(inode)) {
+		if (mask & MAY_NOT_BLOCK)
+			return -ECHILD;
+		error = qtfs_refresh_inode(inode);
+		if (error)
+			return error;
+	}
+	return generic_permission(idmap, inode, mask);
+}
+
+int qtfs_statfs(struct dentry *dentry, struct kstatfs *st)
+{
+	struct qtfs_statfs_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_STATFS,
+		.node = qtfs_dentry_node(dentry),
+		.reply = &rep,
+	};
+	int error;
+
+	error = qtfs_rpc_call(qtfs_session_of(dentry->d_sb), &rpc);
+	if (error)
+		return error;
+
+	st->f_type = le64_to_cpu(rep.type);
+	st->f_bsize = le64_to_cpu(rep.bsize);
+	st->f_blocks = le64_to_cpu(rep.blocks);
+	st->f_bfree = le64_to_cpu(rep.bfree);
+	st->f_bavail = le64_to_cpu(rep.bavail);
+	st->f_files = le64_to_cpu(rep.files);
+	st->f_ffree = le64_to_cpu(rep.ffree);
+	st->f_frsize = le64_to_cpu(rep.frsize);
+	st->f_namelen = le64_to_cpu(rep.namelen);
+	st->f_fsid = u64_to_fsid(huge_encode_dev(dentry->d_sb->s_dev));
+	return 0;
+}

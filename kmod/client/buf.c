@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers for the data parts of frames.
+ */
+#include "request.h"
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp)
+{
+	struct qtfs_buf *buf;
+
+	buf = kvmalloc(struct_size(buf, bvecs, nr), gfp);
+	if (!buf)
+		return NULL;
+	refcount_set(&buf->ref, 1);
+	buf->size = 0;
+	buf->linear = NULL;
+	buf->nr_bvecs = 0;
+	return buf;
+}
+
+struct qtfs_buf *qtfs_buf_alloc(size_t size, gfp_t gfp)
+{
+	struct qtfs_buf *buf = qtfs_buf_alloc_empty(0, gfp);
+
+	if (!buf)
+		return NULL;
+	buf->linear = kvmalloc(size, gfp);
+	if (!buf->linear) {
+		qtfs_buf_put(buf);
+		return NULL;
+	}
+	buf->size = size;
+	buf->kvec.iov_base = buf->linear;
+	buf->kvec.iov_len = size;
+	return buf;
+}
+
+void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset)
+{
+	struct bio_vec *bvec = &buf->bvecs[buf->nr_bvecs++];
+
+	get_page(page);
+	bvec->bv_page = page;
+	bvec->bv_len = len;
+	bvec->bv_offset = offset;
+	buf->size += len;
+}
+
+struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp)
+{
+	unsigned int nr = DIV_ROUND_UP(size, PAGE_SIZE);
+	struct qtfs_buf *buf = qtfs_buf_alloc_empty(nr, gfp);
+
+	if (!buf)
+		return NULL;
+	while (buf->size < size) {
+		struct page *page = alloc_page(gfp);
+
+		if (!page) {
+			qtfs_buf_put(buf);
+			return NULL;
+		}
+		qtfs_buf_add_page(buf, page, min_t(size_t, size - buf->size, PAGE_SIZE), 0);
+		put_page(page);
+	}
+	return buf;
+}
+
+void qtfs_buf_put(struct qtfs_buf *buf)
+{
+	unsigned int i;
+
+	if (!buf || !refcount_dec_and_test(&buf->ref))
+		return;
+	for (i = 0; i < buf->nr_bvecs; i++)
+		put_page(buf->bvecs[i].bv_page);
+	kvfree(buf->linear);
+	kvfree(buf);
+}
+
+void qtfs_buf_iter(struct qtfs_buf *buf, unsigned int dir, size_t len, struct iov_iter *iter)
+{
+	if (buf->linear)
+		iov_iter_kvec(iter, dir, &buf->kvec, 1, len);
+	else
+		iov_iter_bvec(iter, dir, buf->bvecs, buf->nr_bvecs, len);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading and writing files.
+ *
+ * Reads of ordinary files come from the page cache, writes go straight through
+ * to the server and drop the pages they made stale.  With O_DIRECT, and for
+ * files whose size means nothing (proc, sysfs, cgroup ...), the cache is not
+ * used at all; of the latter one read(2) is one READ and one write(2) one WRITE.
+ *
+ * Data that bypasses the cache goes through buffers of the request's own, since
+ * a killed caller's memory must not be received into.
+ */
+#include "qtfs.h"
+
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+/* One READ at most.  Returns how much came. */
+static ssize_t read_once(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
+	size_t size = min_t(size_t, iov_iter_count(to), session->max_data);
+	struct qtfs_read body = {
+		.offset = cpu_to_le64(iocb->ki_pos),
+		.size = cpu_to_le32(size),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_READ,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.in_max = size,
+	};
+	ssize_t n;
+
+	rpc.in = qtfs_buf_alloc_pages(size, GFP_KERNEL);
+	if (!rpc.in)
+		return -ENOMEM;
+	n = qtfs_rpc_call(session, &rpc);
+	if (!n && rpc.in_len) {
+		unsigned int i;
+		size_t left = rpc.in_len;
+
+		for (i = 0; left; i++) {
+			size_t len = min_t(size_t, left, PAGE_SIZE);
+			size_t copied = copy_page_to_iter(rpc.in->bvecs[i].bv_page, 0, len, to);
+
+			n += copied;
+			left -= len;
+			if (copied < len)
+				break;
+		}
+		if (!n)
+			n = -EFAULT;
+	}
+	qtfs_buf_put(rpc.in);
+	if (n > 0)
+		iocb->ki_pos += n;
+	return n;
+}
+
+/* Reads until @to is full or the file ends. */
+static ssize_t read_direct(struct kiocb *iocb, struct iov_iter *to)
+{
+	ssize_t done = 0, n;
+	size_t wanted;
+
+	while (iov_iter_count(to)) {
+		wanted = min_t(size_t, iov_iter_count(to),
+			       qtfs_session_of(file_inode(iocb->ki_filp)->i_sb)->max_data);
+		n = read_once(iocb, to);
+		if (n < 0)
+			return done ?: n;
+		done += n;
+		if (n < wanted)
+			break;
+	}
+	return done;
+}
+
+static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	int error;
+
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return read_direct(iocb, to);
+	if (qtfs_attr_expired(inode)) {
+		if (iocb->ki_flags & IOCB_NOWAIT)
+			return -EAGAIN;
+		error = qtfs_refresh_dentry(file_dentry(iocb->ki_filp));
+		if (error)
+			return error;
+	}
+	return generic_file_read_iter(iocb, to);
+}
+
+static ssize_t qtfs_uncached_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	return iov_iter_count(to) ? read_once(iocb, to) : 0;
+}
+
+static u32 write_flags(const struct kiocb *iocb)
+{
+	u32 flags = 0;
+
+	if (iocb->ki_flags & IOCB_APPEND)
+		flags |= QTFS_WRITE_APPEND;
+	if (iocb->ki_flags & IOCB_SYNC)
+		flags |= QTFS_WRITE_SYNC;
+	else if (iocb->ki_flags & IOCB_DSYNC)
+		flags |= QTFS_WRITE_DSYNC;
+	return flags;
+}
+
+/* One WRITE at most.  Returns how much was written, and sets ki_pos behind it. */
+static ssize_t write_once(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	size_t size = min_t(size_t, iov_iter_count(from), session->max_data);
+	struct qtfs_write body = {
+		.offset = cpu_to_le64(iocb->ki_pos),
+		.flags = cpu_to_le32(write_flags(iocb)),
+	};
+	struct qtfs_write_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_WRITE,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.reply = &rep,
+	};
+	unsigned int i;
+	u32 count;
+	int error;
+
+	rpc.out = qtfs_buf_alloc_pages(size, GFP_KERNEL);
+	if (!rpc.out)
+		return -ENOMEM;
+	for (i = 0; i < rpc.out->nr_bvecs; i++) {
+		const struct bio_vec *bvec = &rpc.out->bvecs[i];
+		size_t copied = copy_page_from_iter(bvec->bv_page, 0, bvec->bv_len, from);
+
+		rpc.out_len += copied;
+		if (copied < bvec->bv_len)
+			break;
+	}
+	error = -EFAULT;
+	if (rpc.out_len)
+		error = qtfs_rpc_call(session, &rpc);
+	qtfs_buf_put(rpc.out);
+	if (error)
+		return error;
+
+	count = le32_to_cpu(rep.count);
+	if (count > rpc.out_len)
+		return -EIO;
+	iov_iter_revert(from, rpc.out_len - count);
+	if (qtfs_file(file)->flags & QTFS_OPENED_UNCACHED)
+		qtfs_expire_attr(inode);
+	else
+		qtfs_update_inode_written(inode, &rep.attr);
+	iocb->ki_pos = le64_to_cpu(rep.end);
+	return count;
+}
+
+static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	ssize_t done = 0, n;
+	int error;
+
+	while (iov_iter_count(from)) {
+		n = write_once(iocb, from);
+		if (n < 0) {
+			done = done ?: n;
+			break;
+		}
+		/* Also when it was appended elsewhere than we thought. */
+		error = 0;
+		if (mapping->nrpages && n)
+			error = invalidate_inode_pages2_range(mapping,
+							      (iocb->ki_pos - n) >> PAGE_SHIFT,
+							      (iocb->ki_pos - 1) >> PAGE_SHIFT);
+		if (error)
+			qtfs_log(WARN, "stale pages could not be dropped: %d", error);
+		done += n;
+		if (!n)
+			break;
+	}
+	return done;
+}
+
+static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t n;
+
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	inode_lock(inode);
+	n = generic_write_checks(iocb, from);
+	if (n > 0)
+		n = write_through(iocb, from);
+	inode_unlock(inode);
+	return n;
+}
+
+static ssize_t qtfs_uncached_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	return iov_iter_count(from) ? write_once(iocb, from) : 0;
+}
+
+static loff_t qtfs_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	int error;
+
+	if (whence != SEEK_SET && whence != SEEK_CUR && qtfs_attr_expired(inode)) {
+		error = qtfs_refresh_dentry(file_dentry(file));
+		if (error)
+			return error;
+	}
+	return generic_file_llseek(file, offset, whence);
+}
+
+const struct file_operations qtfs_file_ops = {
+	.open = qtfs_open,
+	.release = qtfs_release,
+	.llseek = qtfs_llseek,
+	.read_iter = qtfs_read_iter,
+	.write_iter = qtfs_write_iter,
+	.mmap = generic_file_readonly_mmap,
+	.splice_read = filemap_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fsync = qtfs_fsync,
+	.setlease = QTFS_NOSETLEASE,
+};
+
+const struct file_operations qtfs_uncached_file_ops = {
+	.open = qtfs_open,
+	.release = qtfs_release,
+	.llseek = default_llseek,
+	.read_iter = qtfs_uncached_read_iter,
+	.write_iter = qtfs_uncached_write_iter,
+	.splice_read = copy_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fsync = qtfs_fsync,
+	.setlease = QTFS_NOSETLEASE,
+};

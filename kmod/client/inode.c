@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inodes: one for each file of the server, found by device, inode number and
+ * generation.
+ */
+#include "qtfs.h"
+
+#include <linux/hash.h>
+#include <linux/slab.h>
+
+static struct kmem_cache *inode_cache;
+
+static void cache_init_once(void *p)
+{
+	struct qtfs_inode *qi = p;
+
+	inode_init_once(&qi->vfs_inode);
+}
+
+int qtfs_inode_cache_init(void)
+{
+	inode_cache = kmem_cache_create("qtfs_inode", sizeof(struct qtfs_inode), 0,
+					SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, cache_init_once);
+	return inode_cache ? 0 : -ENOMEM;
+}
+
+void qtfs_inode_cache_exit(void)
+{
+	rcu_barrier();			/* qtfs_free_inode() runs after a grace period */
+	kmem_cache_destroy(inode_cache);
+}
+
+struct inode *qtfs_alloc_inode(struct super_block *sb)
+{
+	struct qtfs_inode *qi = alloc_inode_sb(sb, inode_cache, GFP_KERNEL);
+
+	if (!qi)
+		return NULL;
+	memset((char *)qi + sizeof(qi->vfs_inode), 0, sizeof(*qi) - sizeof(qi->vfs_inode));
+	return &qi->vfs_inode;
+}
+
+void qtfs_free_inode(struct inode *inode)
+{
+	kmem_cache_free(inode_cache, qtfs_i(inode));
+}
+
+void qtfs_evict_inode(struct inode *inode)
+{
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+}
+
+static int inode_test(struct inode *inode, void *data)
+{
+	const struct qtfs_attr *attr = data;
+
+	return inode->i_ino == le64_to_cpu(attr->ino) &&
+	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
+	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
+	       (inode->i_mode & S_IFMT) == (le32_to_cpu(attr->mode) & S_IFMT);
+}
+
+static int inode_set(struct inode *inode, void *data)
+{
+	const struct qtfs_attr *attr = data;
+
+	inode->i_ino = le64_to_cpu(attr->ino);
+	inode->i_mode = le32_to_cpu(attr->mode);
+	inode->i_generation = le32_to_cpu(attr->gen);
+	qtfs_i(inode)->server_dev = le32_to_cpu(attr->dev);
+	qtfs_i(inode)->gen = le32_to_cpu(attr->gen);
+	return 0;
+}
+
+static dev_t inode_rdev(const struct qtfs_attr *attr)
+{
+	u32 rdev = le32_to_cpu(attr->rdev);
+
+	return MKDEV(rdev >> 20, rdev & 0xfffff);
+}
+
+QTFS_DEFINE_PERMISSION(qtfs_permission);
+QTFS_DEFINE_GETATTR(qtfs_getattr);
+QTFS_DEFINE_SETATTR(qtfs_setattr);
+
+/* Of everything that is neither a directory nor a symbolic link. */
+static const struct inode_operations file_inode_ops = {
+	.permission = QTFS_OP(qtfs_permission),
+	.getattr = QTFS_OP(qtfs_getattr),
+	.setattr = QTFS_OP(qtfs_setattr),
+	.listxattr = qtfs_listxattr,
+};
+
+static const struct inode_operations symlink_inode_ops = {
+	.get_link = qtfs_get_link,
+	.permission = QTFS_OP(qtfs_permission),
+	.getattr = QTFS_OP(qtfs_getattr),
+	.setattr = QTFS_OP(qtfs_setattr),
+	.listxattr = qtfs_listxattr,
+};
+
+static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
+{
+	bool uncached = le32_to_cpu(attr->flags) & QTFS_ATTR_UNCACHED;
+
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &file_inode_ops;
+		inode->i_fop = uncached ? &qtfs_uncached_file_ops : &qtfs_file_ops;
+		inode->i_mapping->a_ops = &qtfs_aops;
+		mapping_set_large_folios(inode->i_mapping);
+		return 0;
+	case S_IFDIR:
+		inode->i_op = &qtfs_dir_inode_ops;
+		inode->i_fop = &qtfs_dir_ops;
+		return 0;
+	case S_IFLNK:
+		inode->i_op = &symlink_inode_ops;
+		return 0;
+	case S_IFIFO:
+	case S_IFSOCK:
+	case S_IFCHR:
+	case S_IFBLK:
+		inode->i_op = &file_inode_ops;
+		init_special_inode(inode, inode->i_mode, inode_rdev(attr));
+		return 0;
+	default:
+		return -EIO;
+	}
+}
+
+/* Returns the inode that @attr describes, brought up to date, or an ERR_PTR(). */
+struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr)
+{
+	unsigned long hash = hash_64(le64_to_cpu(attr->ino) + le32_to_cpu(attr->dev), 32);
+	struct inode *inode;
+	int error;
+
+	inode = iget5_locked(sb, hash, inode_test, inode_set, (void *)attr);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+
+	if (inode_state_read_once(inode) & I_NEW) {
+		error = qtfs_dev_get(sb, le32_to_cpu(attr->dev), &qtfs_i(inode)->dev);
+		if (!error)
+			error = inode_init_ops(inode, attr);
+		if (error) {
+			iget_failed(inode);
+			return ERR_PTR(error);
+		}
+		qtfs_update_inode(inode, attr);
+		unlock_new_inode(inode);
+	} else {
+		qtfs_update_inode(inode, attr);
+	}
+	return inode;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qtfs.ko: parameters, init and exit.
+ */
+#include "qtfs.h"
+
+#include <linux/module.h>
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static char *qtfs_server_ip;
+module_param(qtfs_server_ip, charp, 0444);
+MODULE_PARM_DESC(qtfs_server_ip, "address of the server for mounts without addr=");
+
+static unsigned int qtfs_server_port = QTFS_PORT;
+module_param(qtfs_server_port, uint, 0444);
+MODULE_PARM_DESC(qtfs_server_port, "TCP port of the server for mounts without port=");
+
+enum qtfs_log_level qtfs_log_level = QTFS_LOG_WARN;
+
+static const char *const log_levels[] = {
+	[QTFS_LOG_NONE] = "NONE",
+	[QTFS_LOG_ERROR] = "ERROR",
+	[QTFS_LOG_WARN] = "WARN",
+	[QTFS_LOG_INFO] = "INFO",
+	[QTFS_LOG_DEBUG] = "DEBUG",
+};
+
+static int log_level_set(const char *value, const struct kernel_param *kp)
+{
+	int level = sysfs_match_string(log_levels, value);
+
+	if (level < 0) {
+		pr_err("qtfs_log_level=%s: not NONE, ERROR, WARN, INFO or DEBUG\n", value);
+		return -EINVAL;
+	}
+	qtfs_log_level = level;
+	return 0;
+}
+
+static int log_level_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", log_levels[qtfs_log_level]);
+}
+
+static const struct kernel_param_ops log_level_ops = {
+	.set = log_level_set,
+	.get = log_level_get,
+};
+module_param_cb(qtfs_log_level, &log_level_ops, NULL, 0644);
+MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
+
+struct workqueue_struct *qtfs_wq;
+
+/* The server that the module's parameters name.  -ENOENT if they name none. */
+int qtfs_default_addr(const char **host, unsigned int *port)
+{
+	if (!qtfs_server_ip)
+		return -ENOENT;
+	*host = qtfs_server_ip;
+	if (!*port)
+		*port = qtfs_server_port;
+	return 0;
+}
+
+static struct file_system_type qtfs_type = {
+	.owner = THIS_MODULE,
+	.name = "qtfs",
+	.init_fs_context = qtfs_init_fs_context,
+	.kill_sb = qtfs_kill_sb,
+};
+MODULE_ALIAS_FS("qtfs");
+
+static int __init qtfs_init(void)
+{
+	int error;
+
+	if (!qtfs_server_port || qtfs_server_port > U16_MAX) {
+		pr_err("qtfs_server_port=%u: a port is 1 to 65535\n", qtfs_server_port);
+		return -EINVAL;
+	}
+
+	qtfs_wq = alloc_workqueue("qtfs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!qtfs_wq)
+		return -ENOMEM;
+	error = qtfs_transport_init("qtfs-tx");
+	if (error)
+		goto err_transport;
+	error = qtfs_inode_cache_init();
+	if (error)
+		goto err_inode_cache;
+	error = qtfs_sysfs_init();
+	if (error)
+		goto err_sysfs;
+	error = register_filesystem(&qtfs_type);
+	if (error)
+		goto err_register;
+	return 0;
+
+err_register:
+	qtfs_sysfs_exit();
+err_sysfs:
+	qtfs_inode_cache_exit();
+err_inode_cache:
+	qtfs_transport_exit();
+err_transport:
+	destroy_workqueue(qtfs_wq);
+	return error;
+}
+
+static void __exit qtfs_exit(void)
+{
+	unregister_filesystem(&qtfs_type);
+	qtfs_sysfs_exit();
+	qtfs_inode_cache_exit();
+	qtfs_transport_exit();
+	destroy_workqueue(qtfs_wq);
+}
+
+module_init(qtfs_init);
+module_exit(qtfs_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("qtfs client: another machine's files");

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names: looking up, revalidating, making, removing, renaming.
+ *
+ * A dentry holds what the server said of a name until d_time.  A positive one
+ * that has expired is asked for again together with its node: as long as the
+ * name leads to the same path on the server, nothing changes but the attributes.
+ * If it leads to another path of the same file, the node is replaced; if to
+ * another file, the dentry is dropped and looked up afresh.
+ *
+ * What this client changes it applies to its own dentries from the server's
+ * answer; the attributes of directories and of files that lost or got a name
+ * are expired.
+ */
+#include "qtfs.h"
+
+#include <linux/namei.h>
+
+static void dentry_set_ttl(struct dentry *dentry, unsigned long ttl)
+{
+	dentry->d_time = jiffies + ttl;
+}
+
+static bool dentry_expired(const struct dentry *dentry)
+{
+	return time_after_eq(jiffies, READ_ONCE(dentry->d_time));
+}
+
+static struct qtfs_name name_of(const struct dentry *dentry)
+{
+	return (struct qtfs_name){ dentry->d_name.name, dentry->d_name.len };
+}
+
+/* Asks the server where @name in @dir leads; @known is the node it had or 0. */
+static int lookup_rpc(struct dentry *dir, const struct qstr *name, u64 known,
+		      struct qtfs_entry_rep *rep)
+{
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_LOOKUP,
+		.node = qtfs_dentry_node(dir),
+		.node2 = known,
+		.name[0] = { name->name, name->len },
+		.reply = rep,
+	};
+
+	if (!rpc.node)
+		return -ESTALE;
+	return qtfs_rpc_call(qtfs_session_of(dir->d_sb), &rpc);
+}
+
+static bool same_file(struct inode *inode, const struct qtfs_attr *attr)
+{
+	return inode->i_ino == le64_to_cpu(attr->ino) &&
+	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
+	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
+	       !((inode->i_mode ^ le32_to_cpu(attr->mode)) & S_IFMT);
+}
+
+/* Asks again for a positive dentry.  Returns whether it's still good, or an error. */
+static int revalidate_positive(struct dentry *parent, const struct qstr *name,
+			       struct dentry *dentry)
+{
+	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
+	struct inode *inode = d_inode(dentry);
+	struct qtfs_entry_rep rep;
+	u64 number;
+	int error;
+
+	error = lookup_rpc(parent, name, qtfs_dentry_node(dentry), &rep);
+	if (error == -ENOENT || error == -ESTALE || error == -ENOTDIR)
+		return 0;
+	if (error)
+		return error;
+
+	number = le64_to_cpu(rep.node);
+	if (!same_file(inode, &rep.attr)) {
+		if (number != qtfs_dentry_node(dentry))
+			qtfs_forget(session, number);
+		return 0;
+	}
+	qtfs_dentry_adopt(dentry, number, session);
+	qtfs_update_inode(inode, &rep.attr);
+	dentry_set_ttl(dentry, qtfs_sb(dentry->d_sb)->entry_ttl);
+	return 1;
+}
+
+static int revalidate(struct inode *dir, const struct qstr *name, struct dentry *dentry,
+		      unsigned int flags)
+{
+	struct dentry *parent;
+	int valid;
+
+	/* A name about to be made is asked for again: others make names, too. */
+	if (d_really_is_negative(dentry)) {
+		if (flags & (LOOKUP_CREATE | LOOKUP_RENAME_TARGET))
+			return 0;
+		return !dentry_expired(dentry);
+	}
+	if (!dentry_expired(dentry))
+		return 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+
+	parent = dget_parent(dentry);
+	valid = revalidate_positive(parent, name, dentry);
+	dput(parent);
+	return valid;
+}
+
+/*
+ * Turns the server's answer into the inode of @dentry, which isn't hashed or is
+ * negative.  Takes the node over.  Returns what ->lookup would.
+ */
+static struct dentry *entry_splice(struct dentry *dentry, u64 number,
+				   const struct qtfs_attr *attr)
+{
+	struct super_block *sb = dentry->d_sb;
+	struct qtfs_session *session = qtfs_session_of(sb);
+	struct dentry *alias;
+	struct inode *inode;
+	int error;
+
+	inode = qtfs_iget(sb, attr);
+	if (IS_ERR(inode)) {
+		qtfs_forget(session, number);
+		return ERR_CAST(inode);
+	}
+	error = qtfs_dentry_prepare(dentry, number, session);
+	if (error) {
+		iput(inode);
+		return ERR_PTR(error);
+	}
+	dentry_set_ttl(dentry, qtfs_sb(sb)->entry_ttl);
+
+	/* After ->lookup the dentry is unhashed, for ->mkdir and its kind it's negative. */
+	if (!d_unhashed(dentry)) {
+		d_instantiate(dentry, inode);
+		return NULL;
+	}
+	alias = d_splice_alias(inode, dentry);
+	if (!IS_ERR_OR_NULL(alias)) {
+		/* A directory that moved on the server: its old dentry gets the node. */
+		struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
+
+		qtfs_dentry_adopt(alias, node->number, session);
+		kfree(node);
+		dentry_set_ttl(alias, qtfs_sb(sb)->entry_ttl);
+	}
+	return alias;
+}
+
+static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	struct qtfs_entry_rep rep;
+	struct dentry *parent;
+	int error;
+
+	if (dentry->d_name.len > NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+
+	parent = dget_parent(dentry);
+	error = lookup_rpc(parent, &dentry->d_name, 0, &rep);
+	dput(parent);
+	if (error == -ENOENT) {
+		dentry_set_ttl(dentry, qtfs_sb(dir->i_sb)->negative_ttl);
+		d_add(dentry, NULL);
+		return NULL;
+	}
+	if (error)
+		return ERR_PTR(error);
+	return entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+}
+
+/* Makes @dentry with @rpc, which lacks only its directory, name 0 and reply. */
+static int make_entry(struct inode *dir, struct dentry *dentry, struct qtfs_rpc *rpc)
+{
+	struct qtfs_entry_rep rep;
+	struct dentry *alias;
+	int error;
+
+	rpc->node = qtfs_dentry_node(dentry->d_parent);
+	rpc->name[0] = name_of(dentry);
+	rpc->reply = &rep;
+	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), rpc);
+	qtfs_expire_attr(dir);
+	if (error) {
+		/* It may be there now, made by others or by a request that got lost. */
+		d_drop(dentry);
+		return error;
+	}
+
+	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+	if (IS_ERR(alias)) {
+		d_drop(dentry);
+		return PTR_ERR(alias);
+	}
+	dput(alias);
+	return 0;
+}
+
+static int qtfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		      umode_t mode, dev_t rdev)
+{
+	struct qtfs_mknod body = {
+		.mode = cpu_to_le32(mode),
+		.rdev = cpu_to_le32(MAJOR(rdev) << 20 | MINOR(rdev)),
+	};
+	struct qtfs_rpc rpc = { .op = QTFS_OP_MKNOD, .body = &body };
+
+	return make_entry(dir, dentry, &rpc);
+}
+
+/* For those who make a file without opening it. */
+static int qtfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		       umode_t mode)
+{
+	return qtfs_mknod(idmap, dir, dentry, mode | S_IFREG, 0);
+}
+
+static struct dentry *qtfs_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				 struct dentry *dentry, umode_t mode)
+{
+	struct qtfs_mkdir body = { .mode = cpu_to_le32(mode & S_IALLUGO) };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_MKDIR, .body = &body };
+
+	return ERR_PTR(make_entry(dir, dentry, &rpc));
+}
+
+static int qtfs_symlink(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			const char *target)
+{
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_SYMLINK,
+		.name[1] = { target, strlen(target) },
+	};
+
+	if (rpc.name[1].len > QTFS_PATH_MAX)
+		return -ENAMETOOLONG;
+	return make_entry(dir, dentry, &rpc);
+}
+
+static int qtfs_link(struct dentry *old_dentry, struct inode *dir, struct dentry *dentry)
+{
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_LINK,
+		.node2 = qtfs_dentry_node(old_dentry),
+	};
+
+	qtfs_expire_attr(d_inode(old_dentry));
+	return make_entry(dir, dentry, &rpc);
+}
+
+static int remove_entry(struct inode *dir, struct dentry *dentry, enum qtfs_op op)
+{
+	struct inode *inode = d_inode(dentry);
+	struct qtfs_rpc rpc = {
+		.op = op,
+		.node = qtfs_dentry_node(dentry->d_parent),
+		.name[0] = name_of(dentry),
+	};
+	int error;
+
+	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
+	qtfs_expire_attr(dir);
+	qtfs_expire_attr(inode);
+	/* What was to go is gone, or what is known of it is wrong. */
+	if (error == -ENOENT || error == -ESTALE || error == -EINTR)
+		d_drop(dentry);
+	return error;
+}
+
+static int qtfs_unlink(struct inode *dir, struct dentry *dentry)
+{
+	return remove_entry(dir, dentry, QTFS_OP_UNLINK);
+}
+
+static int qtfs_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	int error = remove_entry(dir, dentry, QTFS_OP_RMDIR);
+
+	if (!error)
+		clear_nlink(d_inode(dentry));
+	return error;
+}
+
+static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
+		       struct inode *new_dir, struct dentry *new_dentry, unsigned int flags)
+{
+	struct qtfs_rename body = { .flags = cpu_to_le32(flags) };
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_RENAME,
+		.node = qtfs_dentry_node(old_dentry->d_parent),
+		.node2 = qtfs_dentry_node(new_dentry->d_parent),
+		.name = { name_of(old_dentry), name_of(new_dentry) },
+		.body = &body,
+	};
+	int error;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+
+	error = qtfs_rpc_call(qtfs_session_of(old_dir->i_sb), &rpc);
+	qtfs_expire_attr(old_dir);
+	qtfs_expire_attr(new_dir);
+	qtfs_expire_attr(d_inode(old_dentry));
+	if (d_really_is_positive(new_dentry))
+		qtfs_expire_attr(d_inode(new_dentry));
+	if (error == -EINTR) {
+		d_drop(old_dentry);
+		d_drop(new_dentry);
+	}
+	return error;
+}
+
+/* open(2) of a name that isn't known here, or is known not to be there. */
+static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
+			    unsigned int open_flags, umode_t mode)
+{
+	struct dentry *alias = NULL;
+	struct qtfs_open_rep rep;
+	struct qtfs_open body;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_CREATE,
+		.name[0] = name_of(dentry),
+		.body = &body,
+		.reply = &rep,
+	};
+	int error;
+
+	if (dentry->d_name.len > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!(open_flags & O_CREAT))
+		goto lookup;
+
+	rpc.node = qtfs_dentry_node(dentry->d_parent);
+	/* The VFS truncates by itself what was there before. */
+	body.flags = cpu_to_le32((qtfs_open_flags(file) & ~QTFS_O_TRUNC) | QTFS_O_CREAT |
+				 (open_flags & O_EXCL ? QTFS_O_EXCL : 0));
+	body.mode = cpu_to_le32(mode & S_IALLUGO);
+	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
+	/* What isn't a file is for the VFS to follow, or to refuse in its way. */
+	if (error == -ELOOP || error == -EISDIR || error == -ENXIO)
+		goto lookup;
+	qtfs_expire_attr(dir);
+	if (error) {
+		d_drop(dentry);
+		return error;
+	}
+
+	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+	if (IS_ERR(alias)) {
+		qtfs_release_open(qtfs_session_of(dir->i_sb), le64_to_cpu(rep.open));
+		d_drop(dentry);
+		return PTR_ERR(alias);
+	}
+	if (le32_to_cpu(rep.flags) & QTFS_OPENED_CREATED)
+		file->f_mode |= FMODE_CREATED;
+	error = qtfs_open_finish(file, alias ?: dentry, &rep);
+	dput(alias);
+	return error;
+
+lookup:
+	if (d_in_lookup(dentry)) {
+		alias = qtfs_lookup(dir, dentry, 0);
+		if (IS_ERR(alias))
+			return PTR_ERR(alias);
+	} else if (open_flags & O_CREAT) {
+		/* It was known not to be there, but it is. */
+		d_drop(dentry);
+		return -ESTALE;
+	}
+	return finish_no_open(file, alias);
+}
+
+QTFS_DEFINE_D_REVALIDATE(revalidate);
+
+const struct dentry_operations qtfs_dentry_ops = {
+	.d_revalidate = QTFS_OP(revalidate),
+	.d_iput = qtfs_d_iput,
+	.d_release = qtfs_d_release,
+};
+
+QTFS_DEFINE_CREATE(qtfs_create);
+QTFS_DEFINE_MKNOD(qtfs_mknod);
+QTFS_DEFINE_MKDIR(qtfs_mkdir);
+QTFS_DEFINE_SYMLINK(qtfs_symlink);
+QTFS_DEFINE_RENAME(qtfs_rename);
+QTFS_DEFINE_PERMISSION(qtfs_permission);
+QTFS_DEFINE_GETATTR(qtfs_getattr);
+QTFS_DEFINE_SETATTR(qtfs_setattr);
+
+const struct inode_operations qtfs_dir_inode_ops = {
+	.lookup = qtfs_lookup,
+	.atomic_open = qtfs_atomic_open,
+	.create = QTFS_OP(qtfs_create),
+	.mknod = QTFS_OP(qtfs_mknod),
+	.mkdir = QTFS_OP(qtfs_mkdir),
+	.symlink = QTFS_OP(qtfs_symlink),
+	.link = qtfs_link,
+	.unlink = qtfs_unlink,
+	.rmdir = qtfs_rmdir,
+	.rename = QTFS_OP(qtfs_rename),
+	.permission = QTFS_OP(qtfs_permission),
+	.getattr = QTFS_OP(qtfs_getattr),
+	.setattr = QTFS_OP(qtfs_setattr),
+	.listxattr = qtfs_listxattr,
+};

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nodes: the server's numbers for paths, and giving numbers back.
+ *
+ * A node belongs to one dentry, as d_fsdata, from before the dentry becomes
+ * positive until its inode is taken away (d_iput) or it dies (d_release).
+ * Whoever holds a reference to a positive dentry may read the number; it
+ * changes only in qtfs_dentry_adopt(), from one name of the same file on the
+ * server to another.
+ *
+ * Numbers are given back from a work item, in batches: FORGET is one-way and
+ * carries many.  An open file whose RELEASE could not be sent at once waits for
+ * the same work item.  Neither is sent when the connection is down: the server
+ * has forgotten all of the session then.
+ */
+#include "qtfs.h"
+
+#include <linux/slab.h>
+
+/* Numbers in one FORGET. */
+#define FORGET_BATCH	1024
+
+u64 qtfs_dentry_node(const struct dentry *dentry)
+{
+	const struct qtfs_node *node = READ_ONCE(dentry->d_fsdata);
+
+	return node ? READ_ONCE(node->number) : 0;
+}
+
+static void forget_node(struct qtfs_session *session, struct qtfs_node *node)
+{
+	if (llist_add(&node->list, &session->forgets))
+		queue_work(qtfs_wq, &session->give_back);
+}
+
+/* Gives @number back. */
+void qtfs_forget(struct qtfs_session *session, u64 number)
+{
+	struct qtfs_node *node;
+
+	if (!number)
+		return;
+	/* Without memory the server keeps the node until the session ends. */
+	node = kmalloc(sizeof(*node), GFP_KERNEL);
+	if (!node)
+		return;
+	node->number = number;
+	forget_node(session, node);
+}
+
+/*
+ * Makes @number the node of @dentry, which has none and isn't positive yet, and
+ * takes the number over: after -ENOMEM it has been given back.
+ */
+int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *session)
+{
+	struct qtfs_node *node = kmalloc(sizeof(*node), GFP_KERNEL);
+
+	if (!node) {
+		qtfs_forget(session, number);
+		return -ENOMEM;
+	}
+	node->number = number;
+	node = xchg((struct qtfs_node **)&dentry->d_fsdata, node);
+	if (node)
+		forget_node(session, node);
+	return 0;
+}
+
+/* Replaces the number of a positive @dentry by @number and gives the old one back. */
+void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session)
+{
+	struct qtfs_node *node;
+	u64 old = 0;
+
+	spin_lock(&dentry->d_lock);
+	node = dentry->d_fsdata;
+	if (node && node->number != number) {
+		old = node->number;
+		WRITE_ONCE(node->number, number);
+	} else if (!node) {
+		old = number;
+	}
+	spin_unlock(&dentry->d_lock);
+	qtfs_forget(session, old);
+}
+
+/* Leaves an open file's number to the work item; @entry is in a struct qtfs_file. */
+void qtfs_release_later(struct qtfs_session *session, struct llist_node *entry)
+{
+	llist_add(entry, &session->releases);
+	queue_work(qtfs_wq, &session->give_back);
+}
+
+/* Sends the @nr numbers in @buf and takes the buffer over. */
+static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, unsigned int nr)
+{
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_FORGET,
+		.out = buf,
+		.out_len = nr * sizeof(__le64),
+	};
+
+	qtfs_rpc_start(session, &rpc, false, NULL, NULL);
+	qtfs_buf_put(buf);
+}
+
+static void give_back_nodes(struct qtfs_session *session)
+{
+	struct llist_node *list = llist_del_all(&session->forgets);
+	struct qtfs_node *node, *next;
+	struct qtfs_buf *buf = NULL;
+	unsigned int nr = 0;
+
+	llist_for_each_entry_safe(node, next, list, list) {
+		if (!buf)
+			buf = qtfs_buf_alloc(FORGET_BATCH * sizeof(__le64), GFP_KERNEL);
+		if (buf) {
+			((__le64 *)buf->linear)[nr++] = cpu_to_le64(node->number);
+			if (nr == FORGET_BATCH) {
+				send_forgets(session, buf, nr);
+				buf = NULL;
+				nr = 0;
+			}
+		}
+		kfree(node);
+	}
+	if (buf)
+		send_forgets(session, buf, nr);
+}
+
+static void give_back_opens(struct qtfs_session *session)
+{
+	struct llist_node *list = llist_del_all(&session->releases);
+	struct qtfs_file *file, *next;
+
+	llist_for_each_entry_safe(file, next, list, list) {
+		struct qtfs_rpc rpc = {
+			.op = QTFS_OP_RELEASE,
+			.open = file->open,
+		};
+
+		qtfs_rpc_start(session, &rpc, true, NULL, NULL);
+		kfree(file);
+	}
+}
+
+void qtfs_give_back_work(struct work_struct *work)
+{
+	struct qtfs_session *session = container_of(work, struct qtfs_session, give_back);
+
+	give_back_nodes(session);
+	give_back_opens(session);
+}
+
+/* Frees what was never given back; the session is at its end. */
+void qtfs_give_back_drop(struct qtfs_session *session)
+{
+	struct qtfs_file *file, *next_file;
+	struct qtfs_node *node, *next;
+
+	llist_for_each_entry_safe(node, next, llist_del_all(&session->forgets), list)
+		kfree(node);
+	llist_for_each_entry_safe(file, next_file, llist_del_all(&session->releases), list)
+		kfree(file);
+}
+
+static void dentry_drop_node(struct dentry *dentry)
+{
+	struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
+
+	if (node)
+		forget_node(qtfs_session_of(dentry->d_sb), node);
+}
+
+void qtfs_d_iput(struct dentry *dentry, struct inode *inode)
+{
+	dentry_drop_node(dentry);
+	iput(inode);
+}
+
+/* A dentry may get a node and then no inode. */
+void qtfs_d_release(struct dentry *dentry)
+{
+	dentry_drop_node(dentry);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening, syncing and releasing files and directories.
+ */
+#include "qtfs.h"
+
+#include <linux/slab.h>
+
+/* What the server must know of how @file is opened, by the wire's numbers. */
+u32 qtfs_open_flags(const struct file *file)
+{
+	static const struct {
+		unsigned int local;
+		u32 wire;
+	} map[] = {
+		{ O_APPEND, QTFS_O_APPEND },
+		{ O_NONBLOCK, QTFS_O_NONBLOCK },
+		{ O_DIRECTORY, QTFS_O_DIRECTORY },
+		{ O_NOATIME, QTFS_O_NOATIME },
+		{ O_DSYNC, QTFS_O_DSYNC },
+	};
+	u32 flags = file->f_flags & O_ACCMODE;
+	size_t i;
+
+	BUILD_BUG_ON(O_ACCMODE != QTFS_O_ACCMODE);
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (file->f_flags & map[i].local)
+			flags |= map[i].wire;
+	if ((file->f_flags & O_SYNC) == O_SYNC)
+		flags |= QTFS_O_SYNC;
+	return flags;
+}
+
+/* Makes @file stand for the open that @rep tells of, and takes it over. */
+static int open_attach(struct file *file, const struct qtfs_open_rep *rep)
+{
+	struct inode *inode = file_inode(file);
+	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+
+	if (!qf) {
+		qtfs_release_open(qtfs_session_of(inode->i_sb), le64_to_cpu(rep->open));
+		return -ENOMEM;
+	}
+	qf->open = le64_to_cpu(rep->open);
+	qf->flags = le32_to_cpu(rep->flags);
+	file->private_data = qf;
+	if (qf->flags & QTFS_OPENED_STREAM)
+		stream_open(inode, file);
+	return 0;
+}
+
+int qtfs_open(struct inode *inode, struct file *file)
+{
+	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file)) };
+	struct qtfs_open_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_OPEN,
+		.node = qtfs_dentry_node(file_dentry(file)),
+		.body = &body,
+		.reply = &rep,
+	};
+	int error;
+
+	if (!rpc.node)
+		return -ESTALE;
+	if (S_ISDIR(inode->i_mode))
+		body.flags |= cpu_to_le32(QTFS_O_DIRECTORY);
+	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (error)
+		return error;
+	qtfs_update_inode(inode, &rep.attr);
+	return open_attach(file, &rep);
+}
+
+/* finish_open() calls it with the file attached already. */
+static int opened_already(struct inode *inode, struct file *file)
+{
+	return 0;
+}
+
+/* Ends ->atomic_open: @file was opened by CREATE as @dentry.  Takes the open over. */
+int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep)
+{
+	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
+	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+	int error = -ENOMEM;
+
+	if (qf) {
+		qf->open = le64_to_cpu(rep->open);
+		qf->flags = le32_to_cpu(rep->flags);
+		file->private_data = qf;
+		error = finish_open(file, dentry, opened_already);
+	}
+	if (error) {
+		file->private_data = NULL;
+		kfree(qf);
+		qtfs_release_open(session, le64_to_cpu(rep->open));
+		return error;
+	}
+	if (qf->flags & QTFS_OPENED_STREAM)
+		stream_open(file_inode(file), file);
+	return 0;
+}
+
+/* Gives the open file @number back to the server, now or soon. */
+void qtfs_release_open(struct qtfs_session *session, u64 number)
+{
+	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE, .open = number };
+	struct qtfs_file *qf;
+
+	if (qtfs_rpc_start(session, &rpc, false, NULL, NULL) != -EAGAIN)
+		return;
+	/* Without memory the server keeps it until the session ends. */
+	qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+	if (!qf)
+		return;
+	qf->open = number;
+	qtfs_release_later(session, &qf->list);
+}
+
+int qtfs_release(struct inode *inode, struct file *file)
+{
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	struct qtfs_file *qf = qtfs_file(file);
+	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE };
+	int error;
+
+	if (!qf)
+		return 0;
+	rpc.open = qf->open;
+	qtfs_buf_put(qf->entries);
+	qf->entries = NULL;
+
+	error = qtfs_rpc_start(session, &rpc, false, NULL, NULL);
+	if (error == -EAGAIN || error == -ENOMEM)
+		qtfs_release_later(session, &qf->list);
+	else
+		kfree(qf);
+	return 0;
+}
+
+/* Writes go straight through, so what is left is the server's part. */
+int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct qtfs_fsync body = { .flags = cpu_to_le32(datasync ? QTFS_FSYNC_DATA : 0) };
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_FSYNC,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+	};
+
+	return qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+}

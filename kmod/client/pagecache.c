@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page cache: filling it.
+ *
+ * READs are asynchronous: the connection's thread marks the folios up to date
+ * and unlocks them.  A folio stays locked while its READ is under way, whatever
+ * becomes of the reader, so nothing is ever received into a folio that somebody
+ * uses already, and invalidation waits for it.
+ */
+#include "qtfs.h"
+
+static void fill_done(struct qtfs_request *req)
+{
+	size_t left = req->in_len;
+	unsigned int i;
+
+	for (i = 0; i < req->in->nr_bvecs; i++) {
+		struct folio *folio = page_folio(req->in->bvecs[i].bv_page);
+		size_t size = folio_size(folio);
+		size_t valid = min(left, size);
+
+		if (!req->error) {
+			/* Behind the end of the file. */
+			if (valid < size)
+				folio_zero_segment(folio, valid, size);
+			folio_mark_uptodate(folio);
+		}
+		folio_unlock(folio);
+		left -= valid;
+	}
+}
+
+/* Starts to fill the locked folios in @buf, which begin at @pos; takes @buf over. */
+static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
+{
+	struct qtfs_read body = {
+		.offset = cpu_to_le64(pos),
+		.size = cpu_to_le32(buf->size),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_READ,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.in = buf,
+		.in_max = buf->size,
+		.cred = file->f_cred,
+	};
+	unsigned int i;
+	int error;
+
+	error = qtfs_rpc_start(qtfs_session_of(file_inode(file)->i_sb), &rpc, true, fill_done,
+			       NULL);
+	if (error)
+		for (i = 0; i < buf->nr_bvecs; i++)
+			folio_unlock(page_folio(buf->bvecs[i].bv_page));
+	qtfs_buf_put(buf);
+	return error;
+}
+
+static void buf_add_folio(struct qtfs_buf *buf, struct folio *folio)
+{
+	qtfs_buf_add_page(buf, folio_page(folio, 0), folio_size(folio), 0);
+}
+
+static int qtfs_read_folio(struct file *file, struct folio *folio)
+{
+	struct qtfs_buf *buf = qtfs_buf_alloc_empty(1, GFP_KERNEL);
+
+	if (!buf) {
+		folio_unlock(folio);
+		return -ENOMEM;
+	}
+	buf_add_folio(buf, folio);
+	return fill(file, buf, folio_pos(folio));
+}
+
+static void qtfs_readahead(struct readahead_control *rac)
+{
+	u32 max_data = qtfs_session_of(rac->mapping->host->i_sb)->max_data;
+
+	while (readahead_count(rac)) {
+		unsigned int nr = min_t(size_t, readahead_count(rac), max_data >> PAGE_SHIFT);
+		struct qtfs_buf *buf = qtfs_buf_alloc_empty(nr, readahead_gfp_mask(rac->mapping));
+		loff_t pos = readahead_pos(rac);
+		struct folio *folio;
+
+		/* The VFS unlocks what is left in @rac. */
+		if (!buf)
+			return;
+		while (readahead_count(rac) && buf->nr_bvecs < nr && buf->size < max_data) {
+			folio = readahead_folio(rac);
+			buf_add_folio(buf, folio);
+		}
+		if (fill(rac->file, buf, pos))
+			return;
+	}
+}
+
+QTFS_DEFINE_READ_FOLIO(qtfs_read_folio);
+
+const struct address_space_operations qtfs_aops = {
+	.read_folio = QTFS_OP(qtfs_read_folio),
+	.readahead = qtfs_readahead,
+	.direct_IO = noop_direct_IO,
+};

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The client's objects and what its files offer each other.
+ */
+#ifndef QTFS_QTFS_H
+#define QTFS_QTFS_H
+
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/kobject.h>
+#include <linux/llist.h>
+#include <linux/pagemap.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <linux/xattr.h>
+
+#include "request.h"
+
+/*
+ * A session with a server: the connection and the slots.  Held by every super
+ * block that uses it.
+ */
+enum qtfs_session_state {
+	QTFS_SESSION_CONNECTING,
+	QTFS_SESSION_CONNECTED,
+	QTFS_SESSION_DOWN,
+};
+
+struct qtfs_session {
+	struct kref ref;		/* of the memory */
+	const struct qtfs_transport *transport;
+	struct qtfs_addr addr;
+	struct net *net;
+	u8 client[16];
+	u64 epoch;
+
+	/* Agreed in HELLO, constant after. */
+	u8 boot[16];
+	u64 id;				/* the server's number for it */
+	u32 max_data;
+	u32 nr_slots;
+
+	struct qtfs_conn conn;
+	struct qtfs_hello_frame *hello;	/* until it has been answered */
+	struct completion hello_done;
+
+	spinlock_t lock;		/* all below; a leaf but for nothing */
+	enum qtfs_session_state state;
+	int error;			/* why it is down */
+	struct qtfs_request **slots;	/* [nr_slots] */
+	u64 *seqs;			/* [nr_slots]: the last one used */
+	unsigned long *free_slots;	/* bitmap */
+	wait_queue_head_t slot_wait;
+
+	/* Numbers to give back to the server; see node.c and open.c. */
+	struct llist_head forgets;
+	struct llist_head releases;
+	struct work_struct give_back;
+
+	/* sysfs */
+	struct kobject kobj;
+	struct completion kobj_released;
+	unsigned int mount_id;
+	atomic64_t requests[QTFS_OP_END];
+	atomic64_t errors[QTFS_OP_END];
+	atomic64_t slot_waits;
+	atomic64_t bad_frames;
+};
+
+/* session.c */
+/*
+ * Connects to @addr.  Killable, and ends in less than ten seconds.  Returns the
+ * session or an ERR_PTR(), whose reason was written to @fc's log.
+ */
+struct qtfs_session *qtfs_session_open(struct fs_context *fc,
+				       const struct qtfs_transport *transport,
+				       const struct qtfs_addr *addr);
+/* Ends the session: every request fails.  Sleeps; the memory may live on. */
+void qtfs_session_close(struct qtfs_session *session);
+struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
+void qtfs_session_put(struct qtfs_session *session);
+
+/* A super block's own part, s_fs_info. */
+struct qtfs_sb {
+	struct qtfs_session *session;
+	struct xarray devs;		/* server device -> anonymous dev_t; devs.c */
+	u32 root_dev;
+	char *path;			/* mounted path on the server */
+	unsigned long entry_ttl;	/* jiffies */
+	unsigned long attr_ttl;
+	unsigned long negative_ttl;
+};
+
+static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline struct qtfs_session *qtfs_session_of(const struct super_block *sb)
+{
+	return qtfs_sb(sb)->session;
+}
+
+/*
+ * An inode is identified by the server's device, inode number and generation;
+ * i_ino is the server's inode number.
+ */
+struct qtfs_inode {
+	struct inode vfs_inode;
+	u32 server_dev;
+	u32 gen;
+	dev_t dev;			/* st_dev */
+	/* Under vfs_inode.i_lock: */
+	unsigned long attr_expires;	/* jiffies; 0 = expired */
+	u32 flags;			/* QTFS_ATTR_* */
+	u32 blksize;
+	u64 attributes;
+	u64 attributes_mask;
+	u64 change;
+	struct timespec64 btime;
+	struct timespec64 data_mtime;	/* what the cached pages belong to */
+	struct timespec64 data_ctime;
+	loff_t data_size;
+};
+
+static inline struct qtfs_inode *qtfs_i(const struct inode *inode)
+{
+	return container_of(inode, struct qtfs_inode, vfs_inode);
+}
+
+static inline bool qtfs_uncached(const struct inode *inode)
+{
+	return READ_ONCE(qtfs_i(inode)->flags) & QTFS_ATTR_UNCACHED;
+}
+
+/* A node: the server's number for the path that a dentry stands for. */
+struct qtfs_node {
+	u64 number;			/* READ_ONCE(); may be replaced, see node.c */
+	struct llist_node list;
+	struct rcu_head rcu;
+};
+
+/* node.c */
+u64 qtfs_dentry_node(const struct dentry *dentry);
+int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *session);
+void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session);
+void qtfs_forget(struct qtfs_session *session, u64 number);
+void qtfs_give_back_work(struct work_struct *work);
+void qtfs_give_back_drop(struct qtfs_session *session);
+void qtfs_release_later(struct qtfs_session *session, struct llist_node *entry);
+void qtfs_d_iput(struct dentry *dentry, struct inode *inode);
+void qtfs_d_release(struct dentry *dentry);
+
+/* An open file, file->private_data. */
+struct qtfs_file {
+	u64 open;
+	u32 flags;			/* QTFS_OPENED_* */
+	struct llist_node list;
+	/* Entries of a directory that were received and not emitted yet; dir.c. */
+	struct qtfs_buf *entries;
+	size_t entries_len;
+	size_t entries_pos;
+	u64 entries_cookie;		/* the position of the next one */
+};
+
+static inline struct qtfs_file *qtfs_file(const struct file *file)
+{
+	return file->private_data;
+}
+
+/* attr.c */
+void qtfs_fill_time(struct qtfs_time *to, struct timespec64 from);
+void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr);
+void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr);
+void qtfs_expire_attr(struct inode *inode);
+bool qtfs_attr_expired(const struct inode *inode);
+int qtfs_refresh_dentry(struct dentry *dentry);
+int qtfs_refresh_inode(struct inode *inode);
+int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
+		 u32 mask, unsigned int flags);
+int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr);
+int qtfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
+int qtfs_statfs(struct dentry *dentry, struct kstatfs *st);
+
+/* inode.c */
+int qtfs_inode_cache_init(void);
+void qtfs_inode_cache_exit(void);
+struct inode *qtfs_alloc_inode(struct super_block *sb);
+void qtfs_free_inode(struct inode *inode);
+void qtfs_evict_inode(struct inode *inode);
+struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr);
+
+/* devs.c */
+int qtfs_dev_get(struct super_block *sb, u32 server_dev, dev_t *dev);
+void qtfs_devs_free(struct qtfs_sb *sbi);
+
+/* open.c */
+u32 qtfs_open_flags(const struct file *file);
+int qtfs_open(struct inode *inode, struct file *file);
+int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep);
+int qtfs_release(struct inode *inode, struct file *file);
+int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+void qtfs_release_open(struct qtfs_session *session, u64 number);
+
+/* symlink.c */
+const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
+
+/* main.c */
+extern struct workqueue_struct *qtfs_wq;
+int qtfs_default_addr(const char **host, unsigned int *port);
+
+/* the VFS's tables */
+extern const struct inode_operations qtfs_dir_inode_ops;	/* namei.c */
+extern const struct dentry_operations qtfs_dentry_ops;		/* namei.c */
+extern const struct file_operations qtfs_dir_ops;		/* dir.c */
+extern const struct file_operations qtfs_file_ops;		/* file.c */
+extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
+extern const struct address_space_operations qtfs_aops;		/* pagecache.c */
+extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
+ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size);	/* xattr.c */
+
+/* super.c */
+int qtfs_init_fs_context(struct fs_context *fc);
+void qtfs_kill_sb(struct super_block *sb);
+
+/* sysfs.c */
+int qtfs_sysfs_init(void);
+void qtfs_sysfs_exit(void);
+int qtfs_sysfs_add(struct qtfs_session *session);
+void qtfs_sysfs_del(struct qtfs_session *session);
+
+/* log.c */
+enum qtfs_log_level { QTFS_LOG_NONE, QTFS_LOG_ERROR, QTFS_LOG_WARN, QTFS_LOG_INFO, QTFS_LOG_DEBUG };
+extern enum qtfs_log_level qtfs_log_level;
+
+#define qtfs_log(level, fmt, ...)					\
+do {									\
+	if (qtfs_log_level >= QTFS_LOG_##level)				\
+		qtfs_printk_##level(fmt "\n", ##__VA_ARGS__);	\
+} while (0)
+#define qtfs_printk_ERROR	pr_err_ratelimited
+#define qtfs_printk_WARN	pr_warn_ratelimited
+#define qtfs_printk_INFO	pr_info_ratelimited
+#define qtfs_printk_DEBUG	pr_info_ratelimited
+
+#endif /* QTFS_QTFS_H */

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests: encoding, slots, sending, matching replies, ending.
+ *
+ * A request has up to three owners, each with a reference: the caller, the
+ * frame while the transport has it, and the slot while no reply has come.
+ * Everything that the transport reads or writes belongs to the request (the
+ * head is part of it, buffers are counted), so the caller may leave at any
+ * time.
+ *
+ * A request is answered once: whoever takes it out of its slot, under
+ * session->lock, ends it.  Only the connection's thread does that: when the
+ * reply has come in whole, or when the connection has closed.  So a request
+ * keeps its slot, and the slot's reference, while its reply is being received.
+ *
+ * A caller that was killed marks its request abandoned.  When the reply of such
+ * a request brings objects, they are given back at once.
+ */
+#include "qtfs.h"
+
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "frame.h"
+#include "trace.h"
+
+/* Which capabilities the server is told about: all that exist. */
+static u64 cred_caps(const struct cred *cred)
+{
+	u64 caps;
+
+	BUILD_BUG_ON(sizeof(cred->cap_effective) != sizeof(caps));
+	memcpy(&caps, &cred->cap_effective, sizeof(caps));
+	return caps;
+}
+
+static void request_put(struct qtfs_request *req)
+{
+	if (!refcount_dec_and_test(&req->ref))
+		return;
+	qtfs_buf_put(req->out);
+	qtfs_buf_put(req->in);
+	qtfs_session_put(req->session);
+	kvfree(req);
+}
+
+/* The frame was sent, or never will be; then the session's end answers the request. */
+static void request_sent(struct qtfs_frame *frame, int error)
+{
+	request_put(container_of(frame, struct qtfs_request, frame));
+}
+
+static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const struct cred *cred)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(rpc->op);
+	const struct group_info *groups = cred->group_info;
+	struct qtfs_hdr *hdr = (void *)req->head;
+	struct qtfs_req *body = (void *)(hdr + 1);
+	u8 *p = (void *)(body + 1);
+	int i;
+
+	memset(hdr, 0, sizeof(*hdr) + sizeof(*body));
+	hdr->magic = cpu_to_le32(QTFS_MAGIC);
+	hdr->len = cpu_to_le32(req->head_len + rpc->out_len);
+	hdr->op = cpu_to_le16(rpc->op);
+	hdr->slot = cpu_to_le32(QTFS_NO_SLOT);
+	hdr->data_len = cpu_to_le32(rpc->out_len);
+	hdr->body_len = cpu_to_le16(info->req_body);
+
+	body->node = cpu_to_le64(rpc->node);
+	body->node2 = cpu_to_le64(rpc->node2);
+	body->open = cpu_to_le64(rpc->open);
+	body->uid = cpu_to_le32(from_kuid_munged(&init_user_ns, cred->fsuid));
+	body->gid = cpu_to_le32(from_kgid_munged(&init_user_ns, cred->fsgid));
+	body->caps = cpu_to_le64(cred_caps(cred));
+	body->ngroups = cpu_to_le32(groups->ngroups);
+	body->umask = cpu_to_le16(current->fs ? current_umask() : 0);
+	body->pid = cpu_to_le32(task_pid_nr(current));
+
+	if (info->req_body)
+		memcpy(p, rpc->body, info->req_body);
+	p += info->req_body;
+	for (i = 0; i < groups->ngroups; i++, p += sizeof(__le32)) {
+		__le32 gid = cpu_to_le32(from_kgid_munged(&init_user_ns, groups->gid[i]));
+
+		memcpy(p, &gid, sizeof(gid));
+	}
+	for (i = 0; i < 2; i++) {
+		body->name_len[i] = cpu_to_le16(rpc->name[i].len);
+		memcpy(p, rpc->name[i].name, rpc->name[i].len);
+		p += rpc->name[i].len;
+	}
+}
+
+static struct qtfs_request *request_alloc(struct qtfs_session *session, const struct qtfs_rpc *rpc)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(rpc->op);
+	const struct cred *cred = rpc->cred ?: current_cred();
+	struct qtfs_request *req;
+	size_t head_len;
+
+	BUILD_BUG_ON(sizeof(struct qtfs_open_rep) > sizeof(req->reply));
+
+	head_len = sizeof(struct qtfs_hdr) + sizeof(struct qtfs_req) + info->req_body +
+		   cred->group_info->ngroups * sizeof(__le32) +
+		   rpc->name[0].len + rpc->name[1].len;
+	req = kvmalloc(struct_size(req, head, head_len), GFP_KERNEL);
+	if (!req)
+		return NULL;
+
+	memset(req, 0, offsetof(struct qtfs_request, head));
+	refcount_set(&req->ref, 1);
+	req->session = qtfs_session_get(session);
+	req->op = rpc->op;
+	req->slot = QTFS_NO_SLOT;
+	req->known_node = rpc->node2;
+	req->started = jiffies;
+	req->pid = task_pid_nr(current);
+	init_completion(&req->done);
+	req->head_len = head_len;
+	req->frame.head.iov_base = req->head;
+	req->frame.head.iov_len = head_len;
+	req->frame.done = request_sent;
+	if (rpc->out_len) {
+		refcount_inc(&rpc->out->ref);
+		req->out = rpc->out;
+		qtfs_buf_iter(req->out, ITER_SOURCE, rpc->out_len, &req->frame.data);
+	}
+	if (rpc->in_max) {
+		refcount_inc(&rpc->in->ref);
+		req->in = rpc->in;
+		req->in_max = rpc->in_max;
+	}
+	encode(req, rpc, cred);
+	return req;
+}
+
+/*
+ * Puts @req into a free slot.  Returns 0, -EAGAIN when all are taken, or why
+ * the session is down.
+ */
+static int slot_try(struct qtfs_session *session, struct qtfs_request *req)
+{
+	struct qtfs_hdr *hdr = (void *)req->head;
+	int error = 0;
+	u32 slot;
+
+	spin_lock(&session->lock);
+	if (session->state != QTFS_SESSION_CONNECTED) {
+		error = session->error ?: -EIO;
+		goto unlock;
+	}
+	slot = find_first_bit(session->free_slots, session->nr_slots);
+	if (slot >= session->nr_slots) {
+		error = -EAGAIN;
+		goto unlock;
+	}
+	__clear_bit(slot, session->free_slots);
+	session->slots[slot] = req;
+	refcount_inc(&req->ref);
+	req->slot = slot;
+	req->seq = ++session->seqs[slot];
+	hdr->slot = cpu_to_le32(slot);
+	hdr->seq = cpu_to_le64(req->seq);
+unlock:
+	spin_unlock(&session->lock);
+	return error;
+}
+
+static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool wait)
+{
+	int error = slot_try(session, req);
+	int interrupted;
+
+	if (error != -EAGAIN || !wait)
+		return error;
+
+	atomic64_inc(&session->slot_waits);
+	interrupted = wait_event_killable_exclusive(session->slot_wait,
+						    (error = slot_try(session, req)) != -EAGAIN);
+	/* A wake-up that was taken with the signal is for the next in line. */
+	if (interrupted) {
+		wake_up(&session->slot_wait);
+		return -EINTR;
+	}
+	return error;
+}
+
+/* Takes @req out of its slot: the caller ends it and inherits the slot's reference. */
+static void slot_put_locked(struct qtfs_session *session, struct qtfs_request *req)
+{
+	session->slots[req->slot] = NULL;
+	__set_bit(req->slot, session->free_slots);
+}
+
+static void request_send(struct qtfs_session *session, struct qtfs_request *req)
+{
+	atomic64_inc(&session->requests[req->op]);
+	trace_qtfs_request_send(req);
+	refcount_inc(&req->ref);
+	qtfs_conn_send(&session->conn, &req->frame);
+}
+
+/* What to do with objects that came for a caller that is gone. */
+static void give_back_reply(struct qtfs_request *req)
+{
+	struct qtfs_session *session = req->session;
+	u64 node = 0, open = 0;
+
+	switch (req->op) {
+	case QTFS_OP_ATTACH:
+	case QTFS_OP_LOOKUP:
+	case QTFS_OP_MKDIR:
+	case QTFS_OP_MKNOD:
+	case QTFS_OP_SYMLINK:
+	case QTFS_OP_LINK: {
+		const struct qtfs_entry_rep *rep = (void *)req->reply;
+
+		node = le64_to_cpu(rep->node);
+		if (node == req->known_node && req->op == QTFS_OP_LOOKUP)
+			node = 0;
+		break;
+	}
+	case QTFS_OP_OPEN:
+	case QTFS_OP_CREATE: {
+		const struct qtfs_open_rep *rep = (void *)req->reply;
+
+		node = le64_to_cpu(rep->node);
+		open = le64_to_cpu(rep->open);
+		break;
+	}
+	default:
+		break;
+	}
+	if (node)
+		qtfs_forget(session, node);
+	if (open)
+		qtfs_release_open(session, open);
+}
+
+/* Ends @req with @error; takes over the slot's reference. */
+static void request_end(struct qtfs_request *req, int error)
+{
+	struct qtfs_session *session = req->session;
+	bool abandoned;
+
+	req->error = error;
+	trace_qtfs_request_end(req);
+	if (error)
+		atomic64_inc(&session->errors[req->op]);
+
+	spin_lock(&session->lock);
+	abandoned = req->abandoned;
+	if (!abandoned)
+		complete(&req->done);
+	spin_unlock(&session->lock);
+
+	wake_up(&session->slot_wait);
+	if (req->complete)
+		req->complete(req);
+	else if (abandoned && !error)
+		give_back_reply(req);
+	request_put(req);
+}
+
+/* Waits for @req.  The caller's reference is gone after. */
+static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
+{
+	unsigned long timeout = rpc->timeout ?: MAX_SCHEDULE_TIMEOUT;
+	struct qtfs_session *session = req->session;
+	long left;
+	int error;
+
+	left = wait_for_completion_killable_timeout(&req->done, timeout);
+	if (left <= 0) {
+		spin_lock(&session->lock);
+		req->abandoned = !completion_done(&req->done);
+		error = req->abandoned ? (left ? -EINTR : -ETIMEDOUT) : 0;
+		spin_unlock(&session->lock);
+		if (error) {
+			request_put(req);
+			return error;
+		}
+	}
+
+	error = req->error;
+	rpc->in_len = req->in_len;
+	if (!error && rpc->reply)
+		memcpy(rpc->reply, req->reply, qtfs_op_info(req->op)->rep_body);
+	request_put(req);
+	return error;
+}
+
+int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
+{
+	struct qtfs_request *req;
+	int error;
+
+	req = request_alloc(session, rpc);
+	if (!req)
+		return -ENOMEM;
+	error = slot_get(session, req, true);
+	if (error) {
+		request_put(req);
+		return error;
+	}
+	request_send(session, req);
+	return request_wait(req, rpc);
+}
+
+static void nobody_cares(struct qtfs_request *req)
+{
+}
+
+int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
+		   void (*complete)(struct qtfs_request *req), void *private)
+{
+	struct qtfs_request *req;
+	int error = 0;
+
+	req = request_alloc(session, rpc);
+	if (!req)
+		return -ENOMEM;
+	req->complete = complete ?: nobody_cares;
+	req->private = private;
+
+	if (!(qtfs_op_info(rpc->op)->flags & QTFS_ONE_WAY))
+		error = slot_get(session, req, wait);
+	if (!error)
+		request_send(session, req);
+	request_put(req);
+	return error;
+}
+
+/* Finds whom the reply with header @hdr answers. */
+static struct qtfs_request *reply_match(struct qtfs_session *session, const struct qtfs_hdr *hdr)
+{
+	u32 slot = le32_to_cpu(hdr->slot);
+	struct qtfs_request *req = NULL;
+
+	spin_lock(&session->lock);
+	if (slot < session->nr_slots) {
+		req = session->slots[slot];
+		if (req && (req->seq != le64_to_cpu(hdr->seq) || req->op != le16_to_cpu(hdr->op)))
+			req = NULL;
+	}
+	spin_unlock(&session->lock);
+	return req;
+}
+
+static int bad_reply(struct qtfs_session *session, enum qtfs_frame_error bad)
+{
+	atomic64_inc(&session->bad_frames);
+	qtfs_log(ERROR, "%s: the server sent a bad %s, closing the connection",
+		 session->addr.text, qtfs_frame_strerror(bad));
+	return -EPROTO;
+}
+
+/* Receives one reply. */
+int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
+{
+	enum qtfs_frame_error bad;
+	struct qtfs_request *req;
+	struct qtfs_hdr hdr;
+	struct iov_iter to;
+	u32 data_len;
+	int error;
+
+	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
+	if (error)
+		return error;
+	bad = qtfs_check_hdr(&hdr, true, session->max_data);
+	if (bad)
+		return bad_reply(session, bad);
+	req = reply_match(session, &hdr);
+	if (!req)
+		return bad_reply(session, QTFS_FRAME_BAD_SLOT);
+
+	data_len = le32_to_cpu(hdr.data_len);
+	if (data_len > req->in_max)
+		return bad_reply(session, QTFS_FRAME_BAD_COUNT);
+	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr.body_len));
+	if (!error && data_len) {
+		qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);
+		error = qtfs_conn_recv_iter(conn, &to);
+	}
+	if (error)
+		return error;
+
+	req->in_len = data_len;
+	spin_lock(&session->lock);
+	slot_put_locked(session, req);
+	spin_unlock(&session->lock);
+	request_end(req, -(int)le32_to_cpu(hdr.status));
+	return 0;
+}
+
+/*
+ * Ends every request that waits for a reply.  The session is down, so that no
+ * new one comes, and this is its connection's last call, or comes after it.
+ */
+void qtfs_requests_fail(struct qtfs_session *session, int error)
+{
+	u32 slot;
+
+	for (slot = 0; slot < session->nr_slots; slot++) {
+		struct qtfs_request *req;
+
+		spin_lock(&session->lock);
+		req = session->slots[slot];
+		if (req)
+			slot_put_locked(session, req);
+		spin_unlock(&session->lock);
+		if (req)
+			request_end(req, error);
+	}
+	wake_up_all(&session->slot_wait);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests: one remote procedure call each.  A caller describes what it wants
+ * in a struct qtfs_rpc on its stack and gets the answer in the same.
+ */
+#ifndef QTFS_REQUEST_H
+#define QTFS_REQUEST_H
+
+#include <linux/bvec.h>
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/refcount.h>
+
+#include "ops.h"
+#include "transport/transport.h"
+
+struct qtfs_session;
+
+/*
+ * Memory for the data part of a frame, shared by the caller and the request,
+ * so that a caller that was killed can leave while the frame is under way.
+ */
+struct qtfs_buf {
+	refcount_t ref;
+	size_t size;
+	void *linear;			/* kvmalloc()ed, or NULL: pages */
+	struct kvec kvec;		/* of linear, for iterators */
+	unsigned int nr_bvecs;
+	struct bio_vec bvecs[];		/* each holds a reference to its page */
+};
+
+/* Contiguous memory of @size bytes. */
+struct qtfs_buf *qtfs_buf_alloc(size_t size, gfp_t gfp);
+/* Freshly allocated pages for @size bytes. */
+struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp);
+/* Room for @nr pages of somebody's, to be added by qtfs_buf_add_page(). */
+struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp);
+/* Takes a reference to @page. */
+void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset);
+void qtfs_buf_put(struct qtfs_buf *buf);
+/* An iterator over the first @len bytes; @dir is ITER_SOURCE or ITER_DEST. */
+void qtfs_buf_iter(struct qtfs_buf *buf, unsigned int dir, size_t len, struct iov_iter *iter);
+
+struct qtfs_name {
+	const char *name;
+	unsigned int len;
+};
+
+struct qtfs_rpc {
+	enum qtfs_op op;
+	u64 node;
+	u64 node2;
+	u64 open;
+	const void *body;		/* as large as the operation's in ops.h */
+	void *reply;			/* likewise; may be NULL */
+	struct qtfs_name name[2];
+	struct qtfs_buf *out;		/* data to send; borrowed */
+	size_t out_len;
+	struct qtfs_buf *in;		/* where data goes; borrowed */
+	size_t in_max;
+	size_t in_len;			/* result: how much came */
+	const struct cred *cred;	/* on whose behalf; NULL: current's */
+	unsigned long timeout;		/* jiffies, then -ETIMEDOUT; 0: none */
+};
+
+struct qtfs_request {
+	struct qtfs_frame frame;
+	refcount_t ref;			/* caller, frame under way, slot table */
+	struct qtfs_session *session;
+	enum qtfs_op op;
+	u32 slot;
+	u64 seq;
+	u64 known_node;			/* LOOKUP's node2: not new if it comes back */
+	unsigned long started;		/* jiffies */
+	pid_t pid;
+	bool abandoned;			/* nobody waits; under session->lock */
+	int error;			/* the result: 0 or negative errno */
+
+	struct qtfs_buf *out;
+	struct qtfs_buf *in;
+	size_t in_max;
+	size_t in_len;
+	u64 reply[24];			/* the reply's body */
+
+	struct completion done;
+	/*
+	 * If set, called instead of completing @done: in the connection's
+	 * thread, must not wait for another request.
+	 */
+	void (*complete)(struct qtfs_request *req);
+	void *private;
+
+	size_t head_len;
+	u8 head[] __aligned(8);
+};
+
+/*
+ * Runs @rpc and waits, killable, for its result.  Returns 0, the server's
+ * errno, -EINTR after a fatal signal (what became of the request is then
+ * unknown, and objects that its reply brings are given back), -EIO when the
+ * connection is down, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process context, no spinlocks held.
+ */
+int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
+
+/*
+ * Starts @rpc and returns: @complete(req) is called once if 0 was returned, with
+ * req->error, req->in_len and req->private set.  Waits for a slot if @wait, else
+ * -EAGAIN.  @complete NULL: nobody cares.
+ */
+int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
+		   void (*complete)(struct qtfs_request *req), void *private);
+
+/* The transport's side, for session.c. */
+int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn);
+void qtfs_requests_fail(struct qtfs_session *session, int error);
+
+#endif /* QTFS_REQUEST_H */

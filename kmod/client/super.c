@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mounting: options, super blocks, statfs.
+ */
+#include "qtfs.h"
+
+#include <linux/fs_parser.h>
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+
+#define QTFS_SUPER_MAGIC	0x51544653
+#define READAHEAD_BYTES		(4 << 20)
+
+/* How long the server has to say what a path is; it may be waiting for its engine. */
+#define ATTACH_TIMEOUT		(9 * HZ)
+
+/* Names and attributes are believed for so long, in ms. */
+#define DEFAULT_TTL_MS		1000
+
+struct qtfs_options {
+	const struct qtfs_transport *transport;
+	char *host;
+	unsigned int port;
+	unsigned int entry_ms;
+	unsigned int attr_ms;
+	unsigned int negative_ms;
+};
+
+enum {
+	OPT_TRANS,
+	OPT_ADDR,
+	OPT_PORT,
+	OPT_ENTRY_TIMEOUT,
+	OPT_ATTR_TIMEOUT,
+	OPT_NEGATIVE_TIMEOUT,
+};
+
+static const struct fs_parameter_spec qtfs_parameters[] = {
+	fsparam_string("trans", OPT_TRANS),
+	fsparam_string("addr", OPT_ADDR),
+	fsparam_u32("port", OPT_PORT),
+	fsparam_u32("entry_timeout", OPT_ENTRY_TIMEOUT),
+	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
+	fsparam_u32("negative_timeout", OPT_NEGATIVE_TIMEOUT),
+	{}
+};
+
+static int parse_timeout(struct fs_context *fc, unsigned int value, unsigned int *ms)
+{
+	if (value > 24 * 60 * 60 * 1000)
+		return invalfc(fc, "a timeout is at most a day, in milliseconds");
+	*ms = value;
+	return 0;
+}
+
+static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	struct qtfs_options *options = fc->fs_private;
+	struct fs_parse_result result;
+	int opt;
+
+	/* The VFS takes "source" itself when this says no. */
+	opt = fs_parse(fc, qtfs_parameters, param, &result);
+	if (opt < 0)
+		return opt;
+
+	switch (opt) {
+	case OPT_TRANS:
+		options->transport = qtfs_transport_find(param->string);
+		if (!options->transport)
+			return invalfc(fc, "trans=%s: no such transport", param->string);
+		return 0;
+	case OPT_ADDR:
+		swap(options->host, param->string);
+		return 0;
+	case OPT_PORT:
+		if (!result.uint_32 || result.uint_32 > U16_MAX)
+			return invalfc(fc, "port=%u: a port is 1 to 65535", result.uint_32);
+		options->port = result.uint_32;
+		return 0;
+	case OPT_ENTRY_TIMEOUT:
+		return parse_timeout(fc, result.uint_32, &options->entry_ms);
+	case OPT_ATTR_TIMEOUT:
+		return parse_timeout(fc, result.uint_32, &options->attr_ms);
+	case OPT_NEGATIVE_TIMEOUT:
+		return parse_timeout(fc, result.uint_32, &options->negative_ms);
+	default:
+		return -EINVAL;
+	}
+}
+
+static struct inode *attach_root(struct super_block *sb, struct qtfs_entry_rep *rep)
+{
+	struct qtfs_sb *sbi = qtfs_sb(sb);
+
+	if (!S_ISDIR(le32_to_cpu(rep->attr.mode)))
+		return ERR_PTR(-EPROTO);
+	sbi->root_dev = le32_to_cpu(rep->attr.dev);
+	return qtfs_iget(sb, &rep->attr);
+}
+
+/* Asks the server for the path to mount and makes it the root. */
+static int attach(struct super_block *sb, struct fs_context *fc)
+{
+	struct qtfs_sb *sbi = qtfs_sb(sb);
+	struct qtfs_entry_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_ATTACH,
+		.name[0] = { sbi->path, strlen(sbi->path) },
+		.reply = &rep,
+		.timeout = ATTACH_TIMEOUT,
+	};
+	struct inode *inode;
+	int error;
+
+	error = qtfs_rpc_call(sbi->session, &rpc);
+	switch (error) {
+	case 0:
+		break;
+	case -ENOENT:
+		errorfc(fc, "%s: no such directory on the server", sbi->path);
+		return error;
+	case -ENOTDIR:
+		errorfc(fc, "%s: not a directory on the server", sbi->path);
+		return error;
+	case -EACCES:
+	case -EPERM:
+		errorfc(fc, "%s: the server's whitelist does not allow to mount it ([Mount])",
+			sbi->path);
+		return error;
+	case -ETIMEDOUT:
+		errorfc(fc, "%s: no answer: is qtfs-engine running on the server?", sbi->path);
+		return error;
+	default:
+		errorfc(fc, "%s: the server could not open it: error %d", sbi->path, error);
+		return error;
+	}
+
+	inode = attach_root(sb, &rep);
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	sb->s_root = d_make_root(inode);
+	if (!sb->s_root)
+		return -ENOMEM;
+	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), sbi->session);
+}
+
+static int qtfs_show_options(struct seq_file *m, struct dentry *root)
+{
+	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
+	const char *text = strchr(sbi->session->addr.text, ' ');
+
+	seq_printf(m, ",trans=%s", sbi->session->transport->name);
+	if (text)
+		seq_printf(m, ",server=%s", text + 1);
+	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
+		   jiffies_to_msecs(sbi->entry_ttl), jiffies_to_msecs(sbi->attr_ttl),
+		   jiffies_to_msecs(sbi->negative_ttl));
+	return 0;
+}
+
+static const struct super_operations qtfs_super_ops = {
+	.alloc_inode = qtfs_alloc_inode,
+	.free_inode = qtfs_free_inode,
+	.drop_inode = inode_generic_drop,
+	.evict_inode = qtfs_evict_inode,
+	.statfs = qtfs_statfs,
+	.show_options = qtfs_show_options,
+};
+
+static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
+{
+	int error;
+
+	sb->s_magic = QTFS_SUPER_MAGIC;
+	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	sb->s_blocksize = PAGE_SIZE;
+	sb->s_blocksize_bits = PAGE_SHIFT;
+	sb->s_time_gran = 1;
+	sb->s_op = &qtfs_super_ops;
+	sb->s_xattr = qtfs_xattr_handlers;
+	set_default_d_op(sb, &qtfs_dentry_ops);
+	/* The umask is the server's business, as default ACLs come before it. */
+	sb->s_flags |= SB_POSIXACL;
+
+	error = super_setup_bdi(sb);
+	if (error)
+		return error;
+	sb->s_bdi->ra_pages = READAHEAD_BYTES >> PAGE_SHIFT;
+	sb->s_bdi->io_pages = qtfs_sb(sb)->session->max_data >> PAGE_SHIFT;
+	return attach(sb, fc);
+}
+
+static void sb_free(struct qtfs_sb *sbi)
+{
+	if (sbi->session)
+		qtfs_session_close(sbi->session);
+	kfree(sbi->path);
+	kfree(sbi);
+}
+
+static int resolve_addr(struct fs_context *fc, struct qtfs_addr *addr)
+{
+	struct qtfs_options *options = fc->fs_private;
+	const char *host = options->host;
+	unsigned int port = options->port;
+
+	if (!options->transport)
+		options->transport = qtfs_transport_find("tcp");
+	if (!host && qtfs_default_addr(&host, &port))
+		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
+
+	memset(addr, 0, sizeof(*addr));
+	addr->net = current->nsproxy->net_ns;
+	if (options->transport->parse(addr, host, port ?: QTFS_PORT))
+		return invalfc(fc, "addr=%s: not an address for trans=%s", host,
+			       options->transport->name);
+	return 0;
+}
+
+static int qtfs_get_tree(struct fs_context *fc)
+{
+	struct qtfs_options *options = fc->fs_private;
+	struct qtfs_session *session;
+	struct qtfs_addr addr;
+	struct qtfs_sb *sbi;
+	int error;
+
+	if (!fc->source || fc->source[0] != '/')
+		return invalfc(fc, "the source must be an absolute path on the server");
+	if (strlen(fc->source) > QTFS_PATH_MAX)
+		return -ENAMETOOLONG;
+	error = resolve_addr(fc, &addr);
+	if (error)
+		return error;
+
+	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
+	if (!sbi)
+		return -ENOMEM;
+	xa_init(&sbi->devs);
+	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
+	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
+	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+	sbi->path = kstrdup(fc->source, GFP_KERNEL);
+	if (!sbi->path) {
+		sb_free(sbi);
+		return -ENOMEM;
+	}
+	session = qtfs_session_open(fc, options->transport, &addr);
+	if (IS_ERR(session)) {
+		sb_free(sbi);
+		return PTR_ERR(session);
+	}
+	sbi->session = session;
+
+	/* The super block takes s_fs_info over when it's made; else it's still here. */
+	fc->s_fs_info = sbi;
+	error = get_tree_nodev(fc, qtfs_fill_super);
+	if (fc->s_fs_info) {
+		sb_free(fc->s_fs_info);
+		fc->s_fs_info = NULL;
+	}
+	return error;
+}
+
+static int qtfs_reconfigure(struct fs_context *fc)
+{
+	struct qtfs_options *options = fc->fs_private;
+	struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
+
+	if (options->host || options->transport || options->port)
+		return invalfc(fc, "the server can't be changed by a remount");
+	sync_filesystem(fc->root->d_sb);
+	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
+	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
+	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+	return 0;
+}
+
+static void qtfs_free_fc(struct fs_context *fc)
+{
+	struct qtfs_options *options = fc->fs_private;
+
+	kfree(options->host);
+	kfree(options);
+}
+
+static const struct fs_context_operations qtfs_context_ops = {
+	.free = qtfs_free_fc,
+	.parse_param = qtfs_parse_param,
+	.get_tree = qtfs_get_tree,
+	.reconfigure = qtfs_reconfigure,
+};
+
+int qtfs_init_fs_context(struct fs_context *fc)
+{
+	struct qtfs_options *options = kzalloc(sizeof(*options), GFP_KERNEL);
+
+	if (!options)
+		return -ENOMEM;
+	options->entry_ms = DEFAULT_TTL_MS;
+	options->attr_ms = DEFAULT_TTL_MS;
+	options->negative_ms = DEFAULT_TTL_MS;
+	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
+		const struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
+
+		options->entry_ms = jiffies_to_msecs(sbi->entry_ttl);
+		options->attr_ms = jiffies_to_msecs(sbi->attr_ttl);
+		options->negative_ms = jiffies_to_msecs(sbi->negative_ttl);
+	}
+	fc->fs_private = options;
+	fc->ops = &qtfs_context_ops;
+	return 0;
+}
+
+void qtfs_kill_sb(struct super_block *sb)
+{
+	struct qtfs_sb *sbi = qtfs_sb(sb);
+
+	/* The root's device number is the super block's own and goes with it. */
+	kill_anon_super(sb);
+	if (sbi) {
+		qtfs_devs_free(sbi);
+		sb_free(sbi);
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/fs/qtfs/<id>/: one directory for each mount.
+ *
+ *	state		connecting, connected or down
+ *	transport	the transport and the server's address
+ *	stats		"NAME value" lines: requests and errors for each operation
+ */
+#include "qtfs.h"
+
+#include <linux/idr.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+static struct kset *qtfs_kset;
+static DEFINE_IDA(mount_ids);
+
+static struct qtfs_session *to_session(struct kobject *kobj)
+{
+	return container_of(kobj, struct qtfs_session, kobj);
+}
+
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	static const char *const names[] = {
+		[QTFS_SESSION_CONNECTING] = "connecting",
+		[QTFS_SESSION_CONNECTED] = "connected",
+		[QTFS_SESSION_DOWN] = "down",
+	};
+
+	return sysfs_emit(buf, "%s\n", names[READ_ONCE(to_session(kobj)->state)]);
+}
+
+static ssize_t transport_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_session(kobj)->addr.text);
+}
+
+static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct qtfs_session *session = to_session(kobj);
+	u64 total = 0;
+	int at = 0;
+	int op;
+
+	for (op = 1; op < QTFS_OP_END; op++) {
+		const char *name = qtfs_op_info(op)->name;
+		u64 requests = atomic64_read(&session->requests[op]);
+
+		total += requests;
+		at += sysfs_emit_at(buf, at, "%s %llu\n", name, requests);
+		at += sysfs_emit_at(buf, at, "%s_errors %llu\n", name,
+				    (u64)atomic64_read(&session->errors[op]));
+	}
+	at += sysfs_emit_at(buf, at, "requests %llu\n", total);
+	at += sysfs_emit_at(buf, at, "bytes_sent %llu\n",
+			    (u64)atomic64_read(&session->conn.bytes_sent));
+	at += sysfs_emit_at(buf, at, "bytes_received %llu\n",
+			    (u64)atomic64_read(&session->conn.bytes_received));
+	at += sysfs_emit_at(buf, at, "slots %u\n", session->nr_slots);
+	at += sysfs_emit_at(buf, at, "slot_waits %llu\n",
+			    (u64)atomic64_read(&session->slot_waits));
+	at += sysfs_emit_at(buf, at, "proto_errors %llu\n",
+			    (u64)atomic64_read(&session->bad_frames));
+	return at;
+}
+
+static struct kobj_attribute state_attr = __ATTR_RO(state);
+static struct kobj_attribute transport_attr = __ATTR_RO(transport);
+static struct kobj_attribute stats_attr = __ATTR_RO(stats);
+
+static struct attribute *session_attrs[] = {
+	&state_attr.attr,
+	&transport_attr.attr,
+	&stats_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(session);
+
+static void session_kobj_release(struct kobject *kobj)
+{
+	complete(&to_session(kobj)->kobj_released);
+}
+
+static const struct kobj_type session_ktype = {
+	.release = session_kobj_release,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = session_groups,
+};
+
+int qtfs_sysfs_add(struct qtfs_session *session)
+{
+	int id, error;
+
+	id = ida_alloc_min(&mount_ids, 1, GFP_KERNEL);
+	if (id < 0)
+		return id;
+	session->mount_id = id;
+	session->kobj.kset = qtfs_kset;
+	error = kobject_init_and_add(&session->kobj, &session_ktype, NULL, "%d", id);
+	if (error)
+		qtfs_sysfs_del(session);
+	return error;
+}
+
+/* Waits until nobody reads a file of @session's any more. */
+void qtfs_sysfs_del(struct qtfs_session *session)
+{
+	kobject_put(&session->kobj);
+	wait_for_completion(&session->kobj_released);
+	ida_free(&mount_ids, session->mount_id);
+}
+
+int qtfs_sysfs_init(void)
+{
+	qtfs_kset = kset_create_and_add("qtfs", NULL, fs_kobj);
+	return qtfs_kset ? 0 : -ENOMEM;
+}
+
+void qtfs_sysfs_exit(void)
+{
+	kset_unregister(qtfs_kset);
+	ida_destroy(&mount_ids);
+}
