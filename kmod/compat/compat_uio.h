@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Iterators and splice. */
+#ifndef QTFS_COMPAT_UIO_H
+#define QTFS_COMPAT_UIO_H
+
+#include <linux/mm.h>
+#include <linux/uio.h>
+
+#ifndef ITER_SOURCE
+#define ITER_SOURCE WRITE
+#define ITER_DEST READ
+#endif
+
+#ifndef QTFS_HAVE_USER_BACKED_ITER
+#define user_backed_iter(iter) iter_is_iovec(iter)
+#endif
+
+#ifndef QTFS_HAVE_ITER_GET_PAGES2
+static inline ssize_t iov_iter_get_pages2(struct iov_iter *iter, struct page **pages,
+					  size_t max_size, unsigned int max_pages,
+					  size_t *offset)
+{
+	ssize_t ret = iov_iter_get_pages(iter, pages, max_size, max_pages, offset);
+
+	if (ret > 0)
+		iov_iter_advance(iter, ret);
+	return ret;
+}
+#endif
+
+/* How much of @size could not be faulted in. */
+#ifndef QTFS_HAVE_FAULT_IN_READABLE
+static inline size_t fault_in_iov_iter_readable(struct iov_iter *iter, size_t size)
+{
+	return iov_iter_fault_in_readable(iter, size) ? size : 0;
+}
+#endif
+
+#ifndef QTFS_HAVE_COPY_FOLIO_FROM_ITER
+static inline size_t copy_folio_from_iter_atomic(struct folio *folio, size_t offset,
+						 size_t size, struct iov_iter *iter)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct page *page = folio_page(folio, (offset + done) >> PAGE_SHIFT);
+		size_t start = offset_in_page(offset + done);
+		size_t chunk = min_t(size_t, size - done, PAGE_SIZE - start);
+		size_t copied;
+
+#ifdef QTFS_HAVE_FAULT_IN_READABLE
+		copied = copy_page_from_iter_atomic(page, start, chunk, iter);
+#else
+		copied = iov_iter_copy_from_user_atomic(page, iter, start, chunk);
+		iov_iter_advance(iter, copied);
+#endif
+		done += copied;
+		if (copied < chunk)
+			break;
+	}
+	return done;
+}
+#endif
+
+/*
+ * The pages under the next part of an iterator, for direct I/O. The caller asks
+ * qtfs_iov_iter_will_pin() first, and gives the answer to qtfs_unpin_pages()
+ * when the pages have been used. Returns the number of bytes.
+ */
+static inline bool qtfs_iov_iter_will_pin(const struct iov_iter *iter)
+{
+#ifdef QTFS_HAVE_ITER_EXTRACT_PAGES
+	return iov_iter_extract_will_pin(iter);
+#else
+	return true;
+#endif
+}
+
+static inline ssize_t qtfs_iov_iter_pin(struct iov_iter *iter, struct page **pages,
+					size_t max_size, unsigned int max_pages,
+					size_t *offset)
+{
+#ifdef QTFS_HAVE_ITER_EXTRACT_PAGES
+	return iov_iter_extract_pages(iter, &pages, max_size, max_pages, 0, offset);
+#else
+	return iov_iter_get_pages2(iter, pages, max_size, max_pages, offset);
+#endif
+}
+
+static inline void qtfs_unpin_pages(struct page **pages, unsigned int count, bool pinned,
+				    bool dirty)
+{
+#ifdef QTFS_HAVE_ITER_EXTRACT_PAGES
+	if (pinned)
+		unpin_user_pages_dirty_lock(pages, count, dirty);
+#else
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (dirty)
+			set_page_dirty_lock(pages[i]);
+		put_page(pages[i]);
+	}
+#endif
+}
+
+#ifndef QTFS_HAVE_SPLICE_READ
+#include <linux/fs.h>
+#define filemap_splice_read generic_file_splice_read
+#define copy_splice_read generic_file_splice_read
+#endif
+
+/*
+ * vfs_iocb_iter_write() guards against freezing by itself from 6.8 on, when
+ * file_write_not_started() appeared; before, its caller did.
+ */
+#ifndef QTFS_HAVE_FILE_WRITE_NOT_STARTED
+#include <linux/fs.h>
+static inline ssize_t qtfs_vfs_iocb_iter_write(struct file *file, struct kiocb *iocb,
+					       struct iov_iter *iter)
+{
+	ssize_t ret;
+
+	file_start_write(file);
+	ret = vfs_iocb_iter_write(file, iocb, iter);
+	file_end_write(file);
+	return ret;
+}
+
+#define vfs_iocb_iter_write qtfs_vfs_iocb_iter_write
+#endif
+
+#endif
