@@ -1,0 +1,274 @@
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # it is for the suites to use what is here, with arguments or not
+# What suites have in common. A suite runs as root in the client guest and starts with
+#
+#	. "$(dirname "$0")/lib.sh"
+#
+# and reports each result by ok, not_ok, check, is or fails_with. Its header may say (see tests/vm/README.md)
+#	# timeout: SECONDS    # guests: any|1|2    # trans: tcp vsock    # expect-log: REGEX
+
+: "${RIG_GUESTS:=1}" "${TRANS:=tcp}"
+
+SERVER_IP=10.77.0.1
+CLIENT_IP=10.77.0.2
+SERVER_PORT=12345
+WHITELIST=/etc/qtfs/whitelist
+WHITELIST_SECTIONS="Open Read Write Readdir Mkdir Rmdir Create Unlink Rename Setattr Setxattr Mount Kill Udsconnect"
+
+# Results go to the suite's own output even where a check has redirected it.
+exec {RESULTS}>&1
+SCRATCH=$(mktemp -d /tmp/suite.XXXXXX)
+FAILURES=0
+WHITELIST_WRITTEN=
+SERVER_STARTED=
+MOUNTED=()
+
+# ---- results ----
+
+ok() { # NAME
+	echo "ok - $1" >&"$RESULTS"
+}
+
+not_ok() { # NAME [REASON]
+	FAILURES=$((FAILURES + 1))
+	echo "not ok - $1: ${2:-no reason given}" >&"$RESULTS"
+}
+
+# Run a command (several words) or a line of shell (one word); what it says is shown if it fails.
+check() { # NAME CMD...
+	local name=$1 status
+	shift
+	run_quietly "$@"
+	status=$?
+	if [ $status = 0 ]; then
+		ok "$name"
+	else
+		not_ok "$name" "exit status $status: $(tail -n 3 "$SCRATCH/said" | tr '\n' ' ')"
+	fi
+	return $status
+}
+
+is() { # NAME GOT EXPECTED
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "got '$2', expected '$3'"
+		return 1
+	fi
+}
+
+# The command has to fail, and to say why in the words of this errno.
+fails_with() { # NAME ERRNO CMD...
+	local name=$1 errno=$2 message=${ERRNO[$2]-}
+	shift 2
+	if [ -z "$message" ]; then
+		not_ok "$name" "lib.sh does not know $errno"
+	elif LC_ALL=C run_quietly "$@"; then
+		not_ok "$name" "succeeded, expected $errno"
+	elif grep -qF "$message" "$SCRATCH/said"; then
+		ok "$name"
+		return 0
+	else
+		not_ok "$name" "expected $errno, got: $(tail -n 3 "$SCRATCH/said" | tr '\n' ' ')"
+	fi
+	return 1
+}
+
+run_quietly() { # CMD...
+	if [ $# = 1 ]; then
+		eval "$1" >"$SCRATCH/said" 2>&1
+	else
+		"$@" >"$SCRATCH/said" 2>&1
+	fi
+}
+
+declare -A ERRNO=(
+	[EPERM]="Operation not permitted" [ENOENT]="No such file or directory" [EINTR]="Interrupted system call"
+	[EIO]="Input/output error" [ENXIO]="No such device or address" [E2BIG]="Argument list too long"
+	[EBADF]="Bad file descriptor" [EAGAIN]="Resource temporarily unavailable" [ENOMEM]="Cannot allocate memory"
+	[EACCES]="Permission denied" [EBUSY]="Device or resource busy" [EEXIST]="File exists"
+	[EXDEV]="Invalid cross-device link" [ENODEV]="No such device" [ENOTDIR]="Not a directory"
+	[EISDIR]="Is a directory" [EINVAL]="Invalid argument" [ENFILE]="Too many open files in system"
+	[EMFILE]="Too many open files" [ENOTTY]="Inappropriate ioctl for device" [ETXTBSY]="Text file busy"
+	[EFBIG]="File too large" [ENOSPC]="No space left on device" [ESPIPE]="Illegal seek"
+	[EROFS]="Read-only file system" [EMLINK]="Too many links" [EPIPE]="Broken pipe"
+	[ERANGE]="Numerical result out of range" [EDEADLK]="Resource deadlock avoided" [ENAMETOOLONG]="File name too long"
+	[ENOSYS]="Function not implemented" [ENOTEMPTY]="Directory not empty" [ELOOP]="Too many levels of symbolic links"
+	[ENODATA]="No data available" [ENONET]="Machine is not on the network" [EPROTO]="Protocol error"
+	[EOVERFLOW]="Value too large for defined data type" [EOPNOTSUPP]="Operation not supported"
+	[EADDRINUSE]="Address already in use" [EADDRNOTAVAIL]="Cannot assign requested address"
+	[ENETUNREACH]="Network is unreachable" [ECONNRESET]="Connection reset by peer"
+	[ENOTCONN]="Transport endpoint is not connected"
+	[ETIMEDOUT]="Connection timed out" [ECONNREFUSED]="Connection refused" [EHOSTDOWN]="Host is down"
+	[EHOSTUNREACH]="No route to host" [EALREADY]="Operation already in progress" [EINPROGRESS]="Operation now in progress"
+	[ESTALE]="Stale file handle" [EDQUOT]="Disk quota exceeded" [ECANCELED]="Operation canceled"
+	[ENOMEDIUM]="No medium found"
+)
+
+# ---- machines ----
+
+# Run a line of bash on the server machine, by its agent (also where it is the same guest: so S always behaves alike).
+# -i passes standard input on. Without, it is empty, so that S may be used in a `while read` loop.
+S() { # [-i] CMD...
+	local input=
+	if [ "$1" = -i ]; then
+		input=-i
+		shift
+	fi
+	agent run ${input:+"$input"} "$SERVER_IP" 5000 "$*"
+}
+
+# Ask the host for what no guest can do: `host kill server`, `host boot server` (power), `host link off|on` (the cable;
+# both with two guests only). Works under `rig run`.
+host() { # VERB OBJECT
+	rm -f /run/rig/answer
+	echo "#rig $1 $2" >&"$RESULTS"
+	wait_for 200 test -e /run/rig/answer || return 1
+	[ "$(cat /run/rig/answer)" = "done" ] || { cat /run/rig/answer >&2 && return 1; }
+}
+
+# Poll until a command succeeds. 124 if it doesn't within the limit.
+wait_for() { # SECONDS CMD...
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until run_quietly "$@"; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] || return 124
+		sleep 0.05
+	done
+}
+
+# Run a command or a function, and kill it with its children if it takes too long. A process that can't be killed is
+# left behind: the suite goes on.
+with_timeout() ( # SECONDS CMD...
+	set -m # the job gets a process group of its own
+	limit=$1
+	shift
+	"$@" &
+	job=$!
+	sleep "$limit" &
+	timer=$!
+	wait -n -p first "$job" "$timer"
+	status=$?
+	if [ "$first" = "$timer" ]; then
+		kill -KILL -- "-$job"
+		return 124
+	fi
+	kill "$timer"
+	return $status
+) 2>/dev/null
+
+# ---- qtfs ----
+
+# The one place that knows what a transport is called with.
+server_params() {
+	case $TRANS in
+	tcp) echo "qtfs_server_ip=$SERVER_IP qtfs_server_port=$SERVER_PORT" ;;
+	vsock) echo "qtfs_server_vsock_cid=$(server_cid) qtfs_server_vsock_port=$SERVER_PORT" ;;
+	loop) echo "qtfs_loop=1" ;;
+	pcie) ;;
+	esac
+}
+
+transport_options() {
+	case $TRANS in
+	tcp) echo "trans=tcp,addr=$SERVER_IP,port=$SERVER_PORT" ;;
+	vsock) echo "trans=vsock,cid=$(server_cid),port=$SERVER_PORT" ;;
+	loop) echo "trans=loop" ;;
+	pcie) echo "trans=pcie" ;;
+	esac
+}
+
+# One guest talks to itself over vsock_loopback; with two, the server is the host.
+server_cid() {
+	[ "$RIG_GUESTS" = 1 ] && echo 1 || echo 2
+}
+
+# Write the server's whitelist: everything is allowed everywhere, but for the sections given here.
+# Section= removes a section (and so refuses).
+whitelist() { # [SECTION=PATH;PATH...]...
+	local section word path text=
+	for section in $WHITELIST_SECTIONS; do
+		path=/
+		for word in "$@"; do
+			[ "${word%%=*}" = "$section" ] && path=${word#*=}
+		done
+		[ -n "$path" ] && text+="[$section]"$'\n'"Path=$path"$'\n'
+	done
+	S -i "mkdir -p ${WHITELIST%/*} && cat >$WHITELIST" <<<"$text"
+	WHITELIST_WRITTEN=1
+}
+
+# Load the server module, start the engine, return when it serves. Writes a whitelist if the suite has not.
+start_server() { # [MODULE PARAMETERS...]
+	[ -n "$WHITELIST_WRITTEN" ] || whitelist || return 1
+	SERVER_STARTED=1
+	S "modprobe qtfs_server $(server_params) $*" && start_engine
+}
+
+start_engine() { # [OPTIONS...]
+	# Ready is what the module says, not the passing of time. The log goes to the suite's output if it fails.
+	S "
+		mkdir -p /run/qtfs
+		setsid /usr/sbin/qtfs-engine --threads 4 --whitelist $WHITELIST $* </dev/null >>/run/qtfs/engine.log 2>&1 &
+		engine=\$!
+		while ((SECONDS < 20)); do
+			read -r state </sys/fs/qtfs_server/engine && [ \"\$state\" = running ] && exit 0
+			kill -0 \$engine || break
+			sleep 0.05
+		done 2>/dev/null
+		echo \"the engine is not running: \$state\"
+		tail -n 20 /run/qtfs/engine.log
+		exit 1
+	"
+}
+
+stop_engine() { # [SIGNAL]
+	S "
+		pids=\$(pidof qtfs-engine) || exit 0
+		kill -${1:-TERM} \$pids
+		while ((SECONDS < 10)); do
+			kill -0 \$pids 2>/dev/null || exit 0
+			sleep 0.05
+		done
+		echo 'the engine does not stop'
+		exit 1
+	"
+}
+
+stop_server() {
+	stop_engine || return 1
+	SERVER_STARTED=
+	S "! [ -d /sys/module/qtfs_server ] || rmmod qtfs_server"
+}
+
+mount_qtfs() { # [-o OPTIONS] PATH DIR
+	local options
+	options=$(transport_options)
+	if [ "$1" = -o ]; then
+		options+=,$2
+		shift 2
+	fi
+	modprobe qtfs && mkdir -p "$2" && mount -t qtfs -o "$options" "$1" "$2" && MOUNTED+=("$2")
+}
+
+umount_qtfs() { # DIR
+	local dir left=()
+	umount "$1" || return
+	for dir in "${MOUNTED[@]}"; do
+		[ "$dir" = "$1" ] || left+=("$dir")
+	done
+	MOUNTED=("${left[@]}")
+}
+
+# However a suite ends, it leaves the machines as it found them; the rig unloads the modules and checks.
+tidy() {
+	local i status=$?
+	cd /
+	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
+		umount "${MOUNTED[i]}" || not_ok "tidy up" "umount ${MOUNTED[i]} failed"
+	done
+	[ -z "$SERVER_STARTED" ] || stop_server || not_ok "tidy up" "the server does not stop"
+	rm -rf "$SCRATCH"
+	[ $FAILURES = 0 ] || exit 1
+	exit $status
+}
+trap tidy EXIT

@@ -1,0 +1,1 @@
+"""The host side of the rig: what makes, boots, drives and checks the guests."""

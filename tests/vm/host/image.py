@@ -1,0 +1,26 @@
+"""The guests' user land: one read-only ext4 image, shared by all guests and all rigs."""
+from pathlib import Path
+
+from . import cache
+from .apt import MIRROR
+
+SUITE = "bookworm"
+PACKAGES = Path(__file__).parent.parent / "guest/packages"
+# Nobody reads manuals in a guest; without them the image is smaller and quicker made.
+WITHOUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+def get():
+    packages = [p for p in PACKAGES.read_text(encoding="ascii").split("\n") if p and not p.startswith("#")]
+
+    def build(image):
+        root = image.with_name("root")
+        cache.command("mmdebstrap", "--variant=minbase", "--include=" + ",".join(packages),
+                      *(f"--dpkgopt=path-exclude={path}" for path in WITHOUT), SUITE, root, MIRROR)
+        cache.ext4_image(root, image, spare_mb=32)
+
+    name = f"guest-{cache.digest(' '.join(packages), SUITE, ' '.join(WITHOUT))}.ext4"
+    image = cache.make(name, build, "the guest image")
+    for pattern in ("guest-*.ext4", "modules-*.ext4", "initramfs-*.cpio"):
+        cache.prune(pattern)
+    return image

@@ -1,0 +1,54 @@
+"""The initramfs: busybox, the few modules that find the disks, the agent and the rig's guest scripts."""
+import shutil
+from pathlib import Path
+
+from . import cache
+from .cache import RigError, command
+
+GUEST = Path(__file__).parent.parent / "guest"
+BUSYBOX = Path("/bin/busybox")          # Debian's busybox-static
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "overlay", "ext4")
+SCRIPTS = ("setup", "unstage", "serve", "halt", "unload", "inittab")
+
+
+def _entry(number, name, mode, data=b""):
+    """One member of a "newc" cpio archive."""
+    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0"
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def _archive(path, members):
+    with open(path, "wb") as out:
+        for number, (name, mode, data) in enumerate([*members, ("TRAILER!!!", 0, b"")], 1):
+            out.write(_entry(number, name, mode, data))
+
+
+def _agent():
+    """The agent, compiled. Static: it runs before and beside any user land."""
+    source = GUEST / "agent.c"
+    return cache.make(f"agent-{cache.digest(source)}", lambda binary: command(
+        "gcc", "-Wall", "-O2", "-static", "-s", "-o", binary, source))
+
+
+def get(kernel):
+    if not BUSYBOX.exists() or shutil.which("gcc") is None:
+        raise RigError("the rig needs busybox-static and gcc")
+    agent = _agent()
+    sources = [GUEST / "initramfs-init", *(GUEST / s for s in SCRIPTS)]
+
+    def build(path):
+        modules = kernel.closure(MODULES)
+        members = [(name, 0o40755, b"") for name in
+                   ("bin", "dev", "proc", "sys", "guest", "modules")]
+        members += [("init", 0o100755, (GUEST / "initramfs-init").read_bytes()),
+                    ("bin/busybox", 0o100755, BUSYBOX.read_bytes()),
+                    ("bin/sh", 0o120777, b"busybox"),
+                    ("agent", 0o100755, agent.read_bytes()),
+                    ("modules/order", 0o100644, "".join(f"{name}\n" for name, _ in modules).encode())]
+        members += [(f"modules/{name}", 0o100644, data) for name, data in modules]
+        members += [(f"guest/{s}", 0o100755, (GUEST / s).read_bytes()) for s in SCRIPTS]
+        _archive(path, members)
+
+    key = cache.digest(kernel.key, agent, BUSYBOX, Path(__file__), *sources)
+    return cache.make(f"initramfs-{kernel.release}-{key}.cpio", build)

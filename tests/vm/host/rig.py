@@ -1,0 +1,153 @@
+"""A rig: one or two guests under a name, with all its run-time state in one folder."""
+import json
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from . import cache, image, initramfs, kernel, qmp, stage
+from .cache import RigError, command
+from .guest import Guest, Process
+
+ROLES = ("server", "client")
+
+
+def state_root():
+    # Not $XDG_RUNTIME_DIR: it is a small tmpfs where it exists, and the scratch disk lives here.
+    root = Path(os.environ.get("QTFS_RIGS") or f"{tempfile.gettempdir()}/qtfs-rig-{os.getuid()}")
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_ISLNK(root.lstat().st_mode) or root.stat().st_uid != os.getuid():
+        raise RigError(f"{root} is not mine")
+    return root
+
+
+def names():
+    return sorted(p.parent.name for p in state_root().glob("*/config.json"))
+
+
+def trans():
+    return os.environ.get("TRANS") or "tcp"
+
+
+class Rig:
+    def __init__(self, name):
+        if not name or "/" in name or len(name) > 32:
+            raise RigError(f"bad name of a rig: {name!r}")
+        self.name = name
+        self.folder = state_root() / name
+        self.hub = Process(self.folder, "hub")
+        self._config = None
+
+    @property
+    def config(self):
+        if self._config is None:
+            try:
+                self._config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                raise RigError(f"no rig is called {self.name}; there are: {' '.join(names()) or 'none'}") from None
+        return self._config
+
+    @property
+    def guests(self):
+        """One-guest rigs call their guest `client`; it plays both roles."""
+        roles = ROLES if self.config["guests"] == 2 else ("client",)
+        return [Guest(self.folder, role, self.config) for role in roles]
+
+    def guest(self, role):
+        if role not in ROLES:
+            raise RigError(f"unknown role {role}: {' or '.join(ROLES)}")
+        return self.guests[-1 if role == "client" else 0]
+
+    @property
+    def alive(self):
+        if not (self.folder / "config.json").exists():
+            return False
+        self._config = None         # another process may have made it anew
+        return any(g.process.pid for g in self.guests)
+
+    def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append=""):
+        """Boot. Returns the seconds until all were ready."""
+        stage.require_tools()
+        with cache.lock(state_root() / f".{self.name}.lock"):
+            if self.alive:
+                raise RigError(f"rig {self.name} is up already (rig down {self.name})")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir()
+            k = kernel.get()
+            self._config = {
+                "name": self.name, "guests": guests, "mem": mem or 1024, "smp": smp or (2 if guests == 1 else 1),
+                "debug": debug, "append": append, "trans": trans(),
+                "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
+                "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
+                "stage": str(Path(stage_folder or stage.default()).resolve()),
+                "stage_tar": str(self.folder / "stage.tar"),
+            }
+            stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
+            self._make_scratch(disk)
+            (self.folder / "config.json").write_text(json.dumps(self.config, indent=1), encoding="utf-8")
+            try:
+                return self._boot_all()
+            except BaseException:
+                self.kill()
+                raise
+
+    def _boot_all(self):
+        if self.config["guests"] == 2:
+            self._start_hub()
+        guests = self.guests
+        for guest in guests:
+            guest.start()
+        return max(guest.wait_ready() for guest in guests)
+
+    def _make_scratch(self, megabytes):
+        path = self.folder / "scratch.ext4"
+        with open(path, "wb") as sparse:
+            sparse.truncate(megabytes << 20)
+        command("mke2fs", "-q", "-F", "-t", "ext4", "-L", "scratch", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+                path)
+
+    def _start_hub(self):
+        """The cable: an idle QEMU that only joins two sockets. A guest connects to it, so either may be cut off and
+        booted again at will; joined directly, the one that listens could not."""
+        args = ["-name", f"{self.name}-hub", "-M", "none", "-nodefaults", "-no-user-config", "-display", "none",
+                "-qmp", f"unix:{self.folder}/hub.qmp,server=on,wait=off"]
+        for role in ROLES:
+            args += ["-netdev", f"stream,id={role},server=on,addr.type=unix,addr.path={self.folder}/hub.{role}",
+                     "-netdev", f"hubport,hubid=0,id=port-{role},netdev={role}"]
+        self.hub.spawn(args)
+
+    def boot(self, role):
+        """Boot one guest again, on the same scratch disk."""
+        guest = self.guest(role)
+        guest.start()
+        return guest.wait_ready()
+
+    def link(self, up):
+        """Cut the cable silently, as a broken switch would: no guest sees its carrier go."""
+        if self.config["guests"] != 2:
+            raise RigError("one guest has no cable")
+        qmp.execute(self.folder / "hub.qmp", "set_link", name="port-server", up=up)
+
+    def restage(self):
+        """Pack the stage anew and push it into the running guests (and what boots later)."""
+        k = kernel.Kernel(self.config["kernel"], self.config["kernel"])
+        tar = stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
+        for guest in self.guests:
+            if guest.process.pid is not None:
+                with open(tar, "rb") as source:
+                    if guest.run("/rig/unstage", stdin=source.fileno(), timeout=120):
+                        raise RigError(f"restage of {guest.name} failed")
+
+    def down(self):
+        """Power off. The logs stay until the name is used again. The guests that had to be killed."""
+        forced = [g.name for g in self.guests if not g.power_off()]
+        self.kill()
+        return forced
+
+    def kill(self):
+        for guest in self.guests:
+            guest.process.kill()
+        self.hub.kill()
+        for path in ("scratch.ext4", "stage.tar"):
+            (self.folder / path).unlink(missing_ok=True)

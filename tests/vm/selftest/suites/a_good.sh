@@ -1,0 +1,5 @@
+#!/bin/bash
+# shellcheck source=../../../suites/lib.sh
+. "$(dirname "$0")/lib.sh"
+ok "all is well"
+check "a module comes and goes" 'S modprobe qtfs_server && S rmmod qtfs_server'

@@ -1,0 +1,3 @@
+#!/bin/bash
+echo "ok - so far"
+exit 3

@@ -1,0 +1,6 @@
+#!/bin/bash
+# timeout: 3
+# shellcheck source=../../../suites/lib.sh
+. "$(dirname "$0")/lib.sh"
+ok "before"
+sleep 1000

@@ -1,0 +1,4 @@
+#!/bin/bash
+# shellcheck source=../../../suites/lib.sh
+. "$(dirname "$0")/lib.sh"
+check "loads" S modprobe qtfs_server leak=1

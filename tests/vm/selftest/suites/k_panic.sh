@@ -1,0 +1,5 @@
+#!/bin/bash
+# shellcheck source=../../../suites/lib.sh
+. "$(dirname "$0")/lib.sh"
+ok "before"
+echo c >/proc/sysrq-trigger
