@@ -3,8 +3,8 @@
  * The channel between qtfs_server.ko and the engine: /dev/qtfs_server.
  *
  * The module holds every object; the engine decides and calls.  One process
- * has the device open (a second open is EBUSY).  Each of its threads adds a
- * slot, maps the slot's memory at offset index * stride and then runs
+ * has the device open (a second open is EBUSY).  It adds a slot for each of its
+ * threads and maps the slot's memory at offset index * stride; the thread runs
  *
  *	for (;;)
  *		ioctl(fd, QTFS_CHANNEL_NEXT, index);
@@ -113,8 +113,10 @@ struct qtfs_channel_setup {
 
 /*
  * Argument: the slot's index.  Commits, then waits.  Returns 0 with a request
- * in the slot, EINTR after a signal, ESHUTDOWN after QTFS_CHANNEL_STOP (the
- * answer is committed in each case), EPROTO if the answer was unusable (its
+ * in the slot, EINTR after a signal or when the thread has to pass through user
+ * space before it waits (call again), ESHUTDOWN after QTFS_CHANNEL_STOP (the
+ * answer is committed in each case), EBUSY if another thread is in NEXT with the
+ * same slot, EPROTO if the answer was unusable (its
  * request is then answered with EIO, and the slot is idle).
  */
 #define QTFS_CHANNEL_NEXT	_IO(QTFS_CHANNEL_TYPE, 4)

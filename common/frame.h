@@ -137,7 +137,7 @@ static inline enum qtfs_frame_error qtfs_check_hdr(const struct qtfs_hdr *hdr, i
 
 	if (qtfs_le32(hdr->magic) != QTFS_MAGIC)
 		return QTFS_FRAME_BAD_MAGIC;
-	if (!info)
+	if (!info || (!reply && (info->flags & QTFS_FROM_SERVER)))
 		return QTFS_FRAME_BAD_OP;
 	if (!!(flags & QTFS_FRAME_REPLY) != !!reply ||
 	    (flags & ~(QTFS_FRAME_REPLY | QTFS_FRAME_RESENT)) || hdr->reserved)

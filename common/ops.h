@@ -23,6 +23,7 @@
 #define QTFS_ONE_WAY		0x0080	/* no slot and no reply */
 #define QTFS_CHANGES		0x0100	/* running it twice is not running it once */
 #define QTFS_HANDSHAKE		0x0200	/* only before a session exists */
+#define QTFS_FROM_SERVER	0x0400	/* sent as a reply that nobody asked for */
 
 /* What a name may be. */
 enum qtfs_name_kind {
@@ -94,6 +95,8 @@ enum qtfs_name_kind {
 	X(26, REMOVEXATTR, QTFS_HAS_NODE | QTFS_CHANGES, XATTR, NONE,	\
 	  0, 0)								\
 	X(27, PING, 0, NONE, NONE,					\
+	  0, 0)								\
+	X(28, NOTIFY, QTFS_FROM_SERVER | QTFS_DATA_IN, NONE, NONE,	\
 	  0, 0)
 
 /*

@@ -40,6 +40,7 @@
 #define QTFS_VERSION		1
 #define QTFS_VERSION_MIN	1	/* oldest version still spoken */
 #define QTFS_PORT		12345	/* the default, TCP and vsock */
+#define QTFS_SUPER_MAGIC	0x51544653	/* a mounted super block's s_magic */
 
 #define QTFS_NAME_MAX		255	/* a path component, an xattr's name */
 #define QTFS_PATH_MAX		4095	/* a path or a symlink's target */
@@ -66,13 +67,19 @@ struct qtfs_hdr {
 	__le16 flags;		/* QTFS_FRAME_* */
 	__le32 slot;		/* below the number granted, or QTFS_NO_SLOT */
 	__le64 seq;		/* counts the requests of that slot from 1 */
+	/*
+	 * From the server: how many events it had counted for the session when
+	 * the operation began (reply), or counts with this frame (NOTIFY).  What
+	 * a reply says may be older than an event that came with a higher stamp.
+	 */
+	__le64 stamp;
 	__le32 status;		/* reply: 0 or a Linux errno; request: 0 */
 	__le32 crc;		/* crc32c with this field 0, where negotiated */
 	__le32 data_len;
 	__le16 body_len;
 	__le16 reserved;
 };
-QTFS_ASSERT(sizeof(struct qtfs_hdr) == 40);
+QTFS_ASSERT(sizeof(struct qtfs_hdr) == 48);
 
 struct qtfs_req {
 	__le64 node;		/* what the operation is done to or in */
@@ -265,7 +272,8 @@ QTFS_ASSERT(sizeof(struct qtfs_read) == 16);
 #define QTFS_WRITE_APPEND	0x01	/* offset is ignored */
 #define QTFS_WRITE_SYNC		0x02	/* as with O_SYNC */
 #define QTFS_WRITE_DSYNC	0x04	/* as with O_DSYNC */
-#define QTFS_WRITE_ALL		0x07
+#define QTFS_WRITE_WHOLE	0x08	/* all of it or an error, never less */
+#define QTFS_WRITE_ALL		0x0f
 
 struct qtfs_write {
 	__le64 offset;
@@ -344,5 +352,27 @@ struct qtfs_setxattr {
 	__le32 reserved;
 };
 QTFS_ASSERT(sizeof(struct qtfs_setxattr) == 8);
+
+/*
+ * NOTIFY, from the server, unasked: a row of qtfs_event, each padded with zeros
+ * to eight bytes.  Whatever changed was changed by somebody else than this
+ * session, and belongs to a file that it has a node of.
+ */
+
+/* qtfs_event.what */
+#define QTFS_EVENT_INODE	0x01	/* attributes or data of the file */
+#define QTFS_EVENT_NAME		0x02	/* the directory's entry of that name */
+#define QTFS_EVENT_ALL		0x04	/* too much to tell: anything at all */
+
+struct qtfs_event {
+	__le64 ino;
+	__le32 dev;
+	__le32 gen;
+	__le32 mask;		/* FS_* as in inotify: IN_CREATE, IN_MODIFY ... */
+	__le16 what;		/* QTFS_EVENT_* */
+	__le16 name_len;
+	/* the name, then zeros up to a multiple of eight */
+};
+QTFS_ASSERT(sizeof(struct qtfs_event) == 24);
 
 #endif /* QTFS_WIRE_H */

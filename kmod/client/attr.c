@@ -3,10 +3,14 @@
  * Attributes: taking them over from the server, stat, chmod and their kind,
  * permission, statfs.
  *
- * What the server said is believed until attr_expires.  Cached file data belongs
- * to the attributes that came with it (data_mtime, data_ctime, data_size,
- * change): when others come, the pages go.  A change of our own is told apart by
- * qtfs_update_inode_written(), which keeps the pages.
+ * What the server said is believed until attr_expires, or until it says by an
+ * event that it has changed (notify.c).  Answers may overtake each other, so each
+ * has an age: one that was asked for before our own last change to the inode
+ * (version) came back is not believed, nor one that an event overtook (stamp).
+ *
+ * Cached file data belongs to the attributes that came with it (data_mtime,
+ * data_ctime, data_size, change): when others come, the pages go.  Our own change
+ * of data is told apart by qtfs_update_inode_changed(), which keeps the pages.
  */
 #include "qtfs.h"
 
@@ -49,9 +53,7 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 	struct timespec64 mtime = time_from(&attr->mtime);
 	struct timespec64 ctime = time_from(&attr->ctime);
 	loff_t size = min_t(u64, le64_to_cpu(attr->size), MAX_LFS_FILESIZE);
-	bool changed;
 
-	spin_lock(&inode->i_lock);
 	inode->i_mode = (inode->i_mode & S_IFMT) | (le32_to_cpu(attr->mode) & S_IALLUGO);
 	inode->i_uid = make_kuid(&init_user_ns, le32_to_cpu(attr->uid));
 	inode->i_gid = make_kgid(&init_user_ns, le32_to_cpu(attr->gid));
@@ -66,36 +68,100 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 	qi->attributes = le64_to_cpu(attr->attributes);
 	qi->attributes_mask = le64_to_cpu(attr->attributes_mask);
 	qi->btime = time_from(&attr->btime);
-	changed = stamp_data(qi, mtime, ctime, size, le64_to_cpu(attr->change));
-	/* 0 means expired. */
-	qi->attr_expires = (jiffies + qtfs_sb(inode->i_sb)->attr_ttl) ?: 1;
-	spin_unlock(&inode->i_lock);
-	return changed;
+	return stamp_data(qi, mtime, ctime, size, le64_to_cpu(attr->change));
 }
 
-/* Takes over what the server says of @inode now.  Must not hold a page's lock. */
-void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr)
+/* Lets what was just taken over be believed for a while, if it's not overtaken. */
+static void believe(struct inode *inode, const struct qtfs_age *age)
 {
-	if (update(inode, attr) && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
+	struct qtfs_sb *sbi = qtfs_sb(inode->i_sb);
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	if ((qi->flags & QTFS_ATTR_UNCACHED) || !sbi->attr_ttl)
+		return;
+	qi->expiry = atomic_read(&sbi->expiry);
+	/* 0 means expired. */
+	WRITE_ONCE(qi->attr_expires, (jiffies + sbi->attr_ttl) ?: 1);
+	if (qtfs_overtaken(sbi->session, age))
+		WRITE_ONCE(qi->attr_expires, 0);
+}
+
+/*
+ * Takes over what the server said of @inode, in an answer of @age.  Must not hold
+ * a page's lock.
+ */
+void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
+		       const struct qtfs_age *age)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+	bool changed = false;
+
+	spin_lock(&inode->i_lock);
+	if (age->version < qi->version) {
+		/* Asked for before our own last change: who knows which came first. */
+		qi->attr_expires = 0;
+	} else {
+		changed = update(inode, attr);
+		believe(inode, age);
+	}
+	spin_unlock(&inode->i_lock);
+
+	if (changed && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
 		invalidate_inode_pages2(inode->i_mapping);
 }
 
-/* Likewise, after a write of our own: the pages that are still cached are right. */
-void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr)
+/*
+ * Likewise, after a change of our own that answered with @attr.  @data: it was
+ * the data that changed, and the pages that are still cached are right.
+ */
+void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
+			       const struct qtfs_age *age, bool data)
 {
-	update(inode, attr);
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	struct qtfs_inode *qi = qtfs_i(inode);
+	bool changed;
+
+	spin_lock(&inode->i_lock);
+	/* Two changes at once: either answer may be the older one. */
+	if (age->version < qi->version) {
+		qi->attr_expires = 0;
+		changed = false;
+	} else {
+		changed = update(inode, attr);
+		believe(inode, age);
+	}
+	qi->version = atomic64_inc_return(&session->version);
+	spin_unlock(&inode->i_lock);
+
+	if (changed && !data && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
+		invalidate_inode_pages2(inode->i_mapping);
 }
 
+/* Asks again for the attributes of @inode before they are used. */
 void qtfs_expire_attr(struct inode *inode)
 {
-	WRITE_ONCE(qtfs_i(inode)->attr_expires, 0);
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	spin_lock(&inode->i_lock);
+	qi->attr_expires = 0;
+	/* Answers that are under way are as old. */
+	qi->version = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
+	spin_unlock(&inode->i_lock);
+}
+
+/* Expires all names and attributes. */
+void qtfs_expire_all(struct super_block *sb)
+{
+	atomic_inc(&qtfs_sb(sb)->expiry);
 }
 
 bool qtfs_attr_expired(const struct inode *inode)
 {
-	unsigned long expires = READ_ONCE(qtfs_i(inode)->attr_expires);
+	const struct qtfs_inode *qi = qtfs_i(inode);
+	unsigned long expires = READ_ONCE(qi->attr_expires);
 
-	return !expires || time_after_eq(jiffies, expires);
+	return !expires || time_after_eq(jiffies, expires) ||
+	       READ_ONCE(qi->expiry) != atomic_read(&qtfs_sb(inode->i_sb)->expiry);
 }
 
 /* Asks the server for the attributes of @dentry's inode. */
@@ -114,7 +180,7 @@ int qtfs_refresh_dentry(struct dentry *dentry)
 		return -ESTALE;
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (!error)
-		qtfs_update_inode(inode, &rep.attr);
+		qtfs_update_inode(inode, &rep.attr, &rpc.age);
 	return error;
 }
 
@@ -225,12 +291,9 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 		return error;
 	}
 
-	if (iattr->ia_valid & ATTR_SIZE) {
-		qtfs_update_inode_written(inode, &rep.attr);
+	qtfs_update_inode_changed(inode, &rep.attr, &rpc.age, true);
+	if (iattr->ia_valid & ATTR_SIZE)
 		truncate_pagecache(inode, iattr->ia_size);
-	} else {
-		qtfs_update_inode(inode, &rep.attr);
-	}
 	return 0;
 }
 

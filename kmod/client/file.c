@@ -162,7 +162,7 @@ static ssize_t write_once(struct kiocb *iocb, struct iov_iter *from)
 	if (qtfs_file(file)->flags & QTFS_OPENED_UNCACHED)
 		qtfs_expire_attr(inode);
 	else
-		qtfs_update_inode_written(inode, &rep.attr);
+		qtfs_update_inode_changed(inode, &rep.attr, &rpc.age, true);
 	iocb->ki_pos = le64_to_cpu(rep.end);
 	return count;
 }

@@ -5,7 +5,6 @@
  */
 #include "qtfs.h"
 
-#include <linux/hash.h>
 #include <linux/slab.h>
 
 static struct kmem_cache *inode_cache;
@@ -109,7 +108,6 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 		inode->i_op = &file_inode_ops;
 		inode->i_fop = uncached ? &qtfs_uncached_file_ops : &qtfs_file_ops;
 		inode->i_mapping->a_ops = &qtfs_aops;
-		mapping_set_large_folios(inode->i_mapping);
 		return 0;
 	case S_IFDIR:
 		inode->i_op = &qtfs_dir_inode_ops;
@@ -130,10 +128,11 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 	}
 }
 
-/* Returns the inode that @attr describes, brought up to date, or an ERR_PTR(). */
-struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr)
+/* Returns the inode that @attr, of @age, describes, brought up to date, or an ERR_PTR(). */
+struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr,
+			const struct qtfs_age *age)
 {
-	unsigned long hash = hash_64(le64_to_cpu(attr->ino) + le32_to_cpu(attr->dev), 32);
+	unsigned long hash = qtfs_inode_hash(le64_to_cpu(attr->ino), le32_to_cpu(attr->dev));
 	struct inode *inode;
 	int error;
 
@@ -149,10 +148,10 @@ struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr)
 			iget_failed(inode);
 			return ERR_PTR(error);
 		}
-		qtfs_update_inode(inode, attr);
+		qtfs_update_inode(inode, attr, age);
 		unlock_new_inode(inode);
 	} else {
-		qtfs_update_inode(inode, attr);
+		qtfs_update_inode(inode, attr, age);
 	}
 	return inode;
 }

@@ -16,14 +16,45 @@
 
 #include <linux/namei.h>
 
-static void dentry_set_ttl(struct dentry *dentry, unsigned long ttl)
+/* Asks again for a name before it is used. */
+void qtfs_dentry_expire(struct dentry *dentry)
 {
-	dentry->d_time = jiffies + ttl;
+	WRITE_ONCE(dentry->d_time, 0);
+}
+
+/*
+ * d_time is the time, in jiffies, when a name expires, but 0 means at once; its
+ * lowest bits are those of the super block's expiry when it was looked up.
+ */
+#define EXPIRY_BITS	4
+#define EXPIRY_MASK	((1UL << EXPIRY_BITS) - 1)
+
+/*
+ * Lets an answer of @age about the name of @dentry be believed.  The dentry has
+ * been made what the answer says.
+ */
+static void dentry_believe(struct dentry *dentry, const struct qtfs_age *age)
+{
+	struct qtfs_sb *sbi = qtfs_sb(dentry->d_sb);
+	unsigned long ttl = d_really_is_negative(dentry) ? sbi->negative_ttl : sbi->entry_ttl;
+	unsigned long expiry = atomic_read(&sbi->expiry) & EXPIRY_MASK;
+
+	if (!ttl || qtfs_uncached(d_inode(dentry->d_parent))) {
+		qtfs_dentry_expire(dentry);
+		return;
+	}
+	WRITE_ONCE(dentry->d_time, (((jiffies + ttl) << EXPIRY_BITS) | expiry) ?: 1);
+	if (qtfs_overtaken(sbi->session, age))
+		qtfs_dentry_expire(dentry);
 }
 
 static bool dentry_expired(const struct dentry *dentry)
 {
-	return time_after_eq(jiffies, READ_ONCE(dentry->d_time));
+	unsigned long time = READ_ONCE(dentry->d_time);
+	unsigned long expiry = atomic_read(&qtfs_sb(dentry->d_sb)->expiry) & EXPIRY_MASK;
+
+	return !time || (time & EXPIRY_MASK) != expiry ||
+	       (long)((jiffies << EXPIRY_BITS) - (time & ~EXPIRY_MASK)) >= 0;
 }
 
 static struct qtfs_name name_of(const struct dentry *dentry)
@@ -33,7 +64,7 @@ static struct qtfs_name name_of(const struct dentry *dentry)
 
 /* Asks the server where @name in @dir leads; @known is the node it had or 0. */
 static int lookup_rpc(struct dentry *dir, const struct qstr *name, u64 known,
-		      struct qtfs_entry_rep *rep)
+		      struct qtfs_entry_rep *rep, struct qtfs_age *age)
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LOOKUP,
@@ -42,10 +73,13 @@ static int lookup_rpc(struct dentry *dir, const struct qstr *name, u64 known,
 		.name[0] = { name->name, name->len },
 		.reply = rep,
 	};
+	int error;
 
 	if (!rpc.node)
 		return -ESTALE;
-	return qtfs_rpc_call(qtfs_session_of(dir->d_sb), &rpc);
+	error = qtfs_rpc_call(qtfs_session_of(dir->d_sb), &rpc);
+	*age = rpc.age;
+	return error;
 }
 
 static bool same_file(struct inode *inode, const struct qtfs_attr *attr)
@@ -63,10 +97,11 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
 	struct inode *inode = d_inode(dentry);
 	struct qtfs_entry_rep rep;
+	struct qtfs_age age;
 	u64 number;
 	int error;
 
-	error = lookup_rpc(parent, name, qtfs_dentry_node(dentry), &rep);
+	error = lookup_rpc(parent, name, qtfs_dentry_node(dentry), &rep, &age);
 	if (error == -ENOENT || error == -ESTALE || error == -ENOTDIR)
 		return 0;
 	if (error)
@@ -79,8 +114,8 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 		return 0;
 	}
 	qtfs_dentry_adopt(dentry, number, session);
-	qtfs_update_inode(inode, &rep.attr);
-	dentry_set_ttl(dentry, qtfs_sb(dentry->d_sb)->entry_ttl);
+	qtfs_update_inode(inode, &rep.attr, &age);
+	dentry_believe(dentry, &age);
 	return 1;
 }
 
@@ -112,7 +147,7 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
  * negative.  Takes the node over.  Returns what ->lookup would.
  */
 static struct dentry *entry_splice(struct dentry *dentry, u64 number,
-				   const struct qtfs_attr *attr)
+				   const struct qtfs_attr *attr, const struct qtfs_age *age)
 {
 	struct super_block *sb = dentry->d_sb;
 	struct qtfs_session *session = qtfs_session_of(sb);
@@ -120,7 +155,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 	struct inode *inode;
 	int error;
 
-	inode = qtfs_iget(sb, attr);
+	inode = qtfs_iget(sb, attr, age);
 	if (IS_ERR(inode)) {
 		qtfs_forget(session, number);
 		return ERR_CAST(inode);
@@ -130,21 +165,23 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		iput(inode);
 		return ERR_PTR(error);
 	}
-	dentry_set_ttl(dentry, qtfs_sb(sb)->entry_ttl);
 
 	/* After ->lookup the dentry is unhashed, for ->mkdir and its kind it's negative. */
 	if (!d_unhashed(dentry)) {
 		d_instantiate(dentry, inode);
+		dentry_believe(dentry, age);
 		return NULL;
 	}
 	alias = d_splice_alias(inode, dentry);
-	if (!IS_ERR_OR_NULL(alias)) {
+	if (!alias) {
+		dentry_believe(dentry, age);
+	} else if (!IS_ERR(alias)) {
 		/* A directory that moved on the server: its old dentry gets the node. */
 		struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
 
 		qtfs_dentry_adopt(alias, node->number, session);
 		kfree(node);
-		dentry_set_ttl(alias, qtfs_sb(sb)->entry_ttl);
+		dentry_believe(alias, age);
 	}
 	return alias;
 }
@@ -153,22 +190,24 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 {
 	struct qtfs_entry_rep rep;
 	struct dentry *parent;
+	struct qtfs_age age;
 	int error;
 
 	if (dentry->d_name.len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
 
 	parent = dget_parent(dentry);
-	error = lookup_rpc(parent, &dentry->d_name, 0, &rep);
+	error = lookup_rpc(parent, &dentry->d_name, 0, &rep, &age);
 	dput(parent);
 	if (error == -ENOENT) {
-		dentry_set_ttl(dentry, qtfs_sb(dir->i_sb)->negative_ttl);
+		qtfs_dentry_expire(dentry);
 		d_add(dentry, NULL);
+		dentry_believe(dentry, &age);
 		return NULL;
 	}
 	if (error)
 		return ERR_PTR(error);
-	return entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+	return entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &age);
 }
 
 /* Makes @dentry with @rpc, which lacks only its directory, name 0 and reply. */
@@ -189,7 +228,7 @@ static int make_entry(struct inode *dir, struct dentry *dentry, struct qtfs_rpc 
 		return error;
 	}
 
-	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &rpc->age);
 	if (IS_ERR(alias)) {
 		d_drop(dentry);
 		return PTR_ERR(alias);
@@ -347,7 +386,7 @@ static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct fil
 		return error;
 	}
 
-	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr);
+	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &rpc.age);
 	if (IS_ERR(alias)) {
 		qtfs_release_open(qtfs_session_of(dir->i_sb), le64_to_cpu(rep.open));
 		d_drop(dentry);

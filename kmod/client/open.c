@@ -68,7 +68,7 @@ int qtfs_open(struct inode *inode, struct file *file)
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (error)
 		return error;
-	qtfs_update_inode(inode, &rep.attr);
+	qtfs_update_inode(inode, &rep.attr, &rpc.age);
 	return open_attach(file, &rep);
 }
 

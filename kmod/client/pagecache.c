@@ -77,23 +77,29 @@ static int qtfs_read_folio(struct file *file, struct folio *folio)
 static void qtfs_readahead(struct readahead_control *rac)
 {
 	u32 max_data = qtfs_session_of(rac->mapping->host->i_sb)->max_data;
+	struct qtfs_buf *buf = NULL;
+	struct folio *folio;
+	loff_t pos = 0;
 
-	while (readahead_count(rac)) {
-		unsigned int nr = min_t(size_t, readahead_count(rac), max_data >> PAGE_SHIFT);
-		struct qtfs_buf *buf = qtfs_buf_alloc_empty(nr, readahead_gfp_mask(rac->mapping));
-		loff_t pos = readahead_pos(rac);
-		struct folio *folio;
-
-		/* The VFS unlocks what is left in @rac. */
-		if (!buf)
-			return;
-		while (readahead_count(rac) && buf->nr_bvecs < nr && buf->size < max_data) {
-			folio = readahead_folio(rac);
-			buf_add_folio(buf, folio);
+	/* Each folio that was taken is ours to unlock, the VFS unlocks the rest. */
+	while ((folio = readahead_folio(rac))) {
+		if (buf && buf->size + folio_size(folio) > max_data) {
+			fill(rac->file, buf, pos);
+			buf = NULL;
 		}
-		if (fill(rac->file, buf, pos))
-			return;
+		if (!buf) {
+			buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT,
+						   readahead_gfp_mask(rac->mapping));
+			if (!buf) {
+				folio_unlock(folio);
+				return;
+			}
+			pos = folio_pos(folio);
+		}
+		buf_add_folio(buf, folio);
 	}
+	if (buf)
+		fill(rac->file, buf, pos);
 }
 
 QTFS_DEFINE_READ_FOLIO(qtfs_read_folio);

@@ -7,6 +7,7 @@
 
 #include <linux/fs.h>
 #include <linux/fs_context.h>
+#include <linux/hash.h>
 #include <linux/kobject.h>
 #include <linux/llist.h>
 #include <linux/pagemap.h>
@@ -58,6 +59,14 @@ struct qtfs_session {
 	struct llist_head releases;
 	struct work_struct give_back;
 
+	/* What others changed, see notify.c. */
+	struct super_block *sb;		/* set before and cleared after notify_work may run */
+	bool quiet;			/* no more events are worked on */
+	u64 stamp;			/* the server's events that have come */
+	struct llist_head notifications;
+	struct work_struct notify_work;
+	atomic64_t version;		/* counts our own changes, see attr.c */
+
 	/* sysfs */
 	struct kobject kobj;
 	struct completion kobj_released;
@@ -76,6 +85,7 @@ struct qtfs_session {
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 				       const struct qtfs_transport *transport,
 				       const struct qtfs_addr *addr);
+void qtfs_session_quiesce(struct qtfs_session *session);
 /* Ends the session: every request fails.  Sleeps; the memory may live on. */
 void qtfs_session_close(struct qtfs_session *session);
 struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
@@ -90,6 +100,7 @@ struct qtfs_sb {
 	unsigned long entry_ttl;	/* jiffies */
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
+	atomic_t expiry;		/* what was cached under another one is expired */
 };
 
 static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)
@@ -113,6 +124,8 @@ struct qtfs_inode {
 	dev_t dev;			/* st_dev */
 	/* Under vfs_inode.i_lock: */
 	unsigned long attr_expires;	/* jiffies; 0 = expired */
+	int expiry;			/* of the super block's at that time */
+	u64 version;			/* of our last change to it, see attr.c */
 	u32 flags;			/* QTFS_ATTR_* */
 	u32 blksize;
 	u64 attributes;
@@ -171,9 +184,12 @@ static inline struct qtfs_file *qtfs_file(const struct file *file)
 
 /* attr.c */
 void qtfs_fill_time(struct qtfs_time *to, struct timespec64 from);
-void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr);
-void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr);
+void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
+		       const struct qtfs_age *age);
+void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
+			       const struct qtfs_age *age, bool data);
 void qtfs_expire_attr(struct inode *inode);
+void qtfs_expire_all(struct super_block *sb);
 bool qtfs_attr_expired(const struct inode *inode);
 int qtfs_refresh_dentry(struct dentry *dentry);
 int qtfs_refresh_inode(struct inode *inode);
@@ -189,7 +205,14 @@ void qtfs_inode_cache_exit(void);
 struct inode *qtfs_alloc_inode(struct super_block *sb);
 void qtfs_free_inode(struct inode *inode);
 void qtfs_evict_inode(struct inode *inode);
-struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr);
+struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr,
+			const struct qtfs_age *age);
+
+/* The key of the inode table, beside the generation. */
+static inline unsigned long qtfs_inode_hash(u64 ino, u32 dev)
+{
+	return hash_64(ino + dev, 32);
+}
 
 /* devs.c */
 int qtfs_dev_get(struct super_block *sb, u32 server_dev, dev_t *dev);
@@ -202,6 +225,16 @@ int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs
 int qtfs_release(struct inode *inode, struct file *file);
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 void qtfs_release_open(struct qtfs_session *session, u64 number);
+
+/* namei.c */
+void qtfs_dentry_expire(struct dentry *dentry);
+
+/* notify.c */
+int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
+			const struct qtfs_hdr *hdr);
+void qtfs_notify_work(struct work_struct *work);
+void qtfs_notify_drop(struct qtfs_session *session);
+bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *age);
 
 /* symlink.c */
 const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);

@@ -116,6 +116,7 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	req->known_node = rpc->node2;
 	req->started = jiffies;
 	req->pid = task_pid_nr(current);
+	req->age.version = atomic64_read(&session->version);
 	init_completion(&req->done);
 	req->head_len = head_len;
 	req->frame.head.iov_base = req->head;
@@ -285,6 +286,7 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 
 	error = req->error;
 	rpc->in_len = req->in_len;
+	rpc->age = req->age;
 	if (!error && rpc->reply)
 		memcpy(rpc->reply, req->reply, qtfs_op_info(req->op)->rep_body);
 	request_put(req);
@@ -372,6 +374,8 @@ int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
 	bad = qtfs_check_hdr(&hdr, true, session->max_data);
 	if (bad)
 		return bad_reply(session, bad);
+	if (le16_to_cpu(hdr.op) == QTFS_OP_NOTIFY)
+		return qtfs_notify_receive(session, conn, &hdr);
 	req = reply_match(session, &hdr);
 	if (!req)
 		return bad_reply(session, QTFS_FRAME_BAD_SLOT);
@@ -388,6 +392,7 @@ int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
 		return error;
 
 	req->in_len = data_len;
+	req->age.stamp = le64_to_cpu(hdr.stamp);
 	spin_lock(&session->lock);
 	slot_put_locked(session, req);
 	spin_unlock(&session->lock);

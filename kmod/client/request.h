@@ -41,6 +41,16 @@ void qtfs_buf_put(struct qtfs_buf *buf);
 /* An iterator over the first @len bytes; @dir is ITER_SOURCE or ITER_DEST. */
 void qtfs_buf_iter(struct qtfs_buf *buf, unsigned int dir, size_t len, struct iov_iter *iter);
 
+/*
+ * How old an answer is.  Something may have changed since: the server says so
+ * by events (stamp), and this client changes things itself (version); see attr.c
+ * and notify.c.
+ */
+struct qtfs_age {
+	u64 stamp;			/* events counted when the operation began */
+	u64 version;			/* session->version when it was asked for */
+};
+
 struct qtfs_name {
 	const char *name;
 	unsigned int len;
@@ -59,6 +69,7 @@ struct qtfs_rpc {
 	struct qtfs_buf *in;		/* where data goes; borrowed */
 	size_t in_max;
 	size_t in_len;			/* result: how much came */
+	struct qtfs_age age;		/* result: how old the answer is */
 	const struct cred *cred;	/* on whose behalf; NULL: current's */
 	unsigned long timeout;		/* jiffies, then -ETIMEDOUT; 0: none */
 };
@@ -75,6 +86,7 @@ struct qtfs_request {
 	pid_t pid;
 	bool abandoned;			/* nobody waits; under session->lock */
 	int error;			/* the result: 0 or negative errno */
+	struct qtfs_age age;
 
 	struct qtfs_buf *out;
 	struct qtfs_buf *in;

@@ -230,6 +230,8 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	init_llist_head(&session->forgets);
 	init_llist_head(&session->releases);
 	INIT_WORK(&session->give_back, qtfs_give_back_work);
+	init_llist_head(&session->notifications);
+	INIT_WORK(&session->notify_work, qtfs_notify_work);
 	init_completion(&session->kobj_released);
 
 	qtfs_conn_init(&session->conn, transport, &session_conn_ops);
@@ -268,6 +270,13 @@ err_conn:
 	return ERR_PTR(error);
 }
 
+/* Stops what works on the super block from the side: after it, only requests are served. */
+void qtfs_session_quiesce(struct qtfs_session *session)
+{
+	WRITE_ONCE(session->quiet, true);
+	cancel_work_sync(&session->notify_work);
+}
+
 void qtfs_session_close(struct qtfs_session *session)
 {
 	qtfs_sysfs_del(session);
@@ -289,6 +298,7 @@ static void session_free(struct kref *ref)
 	struct qtfs_session *session = container_of(ref, struct qtfs_session, ref);
 
 	qtfs_give_back_drop(session);
+	qtfs_notify_drop(session);
 	if (session->hello)
 		hello_put(session->hello);
 	kvfree(session->slots);

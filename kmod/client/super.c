@@ -11,7 +11,6 @@
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
-#define QTFS_SUPER_MAGIC	0x51544653
 #define READAHEAD_BYTES		(4 << 20)
 
 /* How long the server has to say what a path is; it may be waiting for its engine. */
@@ -92,14 +91,15 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	}
 }
 
-static struct inode *attach_root(struct super_block *sb, struct qtfs_entry_rep *rep)
+static struct inode *attach_root(struct super_block *sb, const struct qtfs_entry_rep *rep,
+				 const struct qtfs_age *age)
 {
 	struct qtfs_sb *sbi = qtfs_sb(sb);
 
 	if (!S_ISDIR(le32_to_cpu(rep->attr.mode)))
 		return ERR_PTR(-EPROTO);
 	sbi->root_dev = le32_to_cpu(rep->attr.dev);
-	return qtfs_iget(sb, &rep->attr);
+	return qtfs_iget(sb, &rep->attr, age);
 }
 
 /* Asks the server for the path to mount and makes it the root. */
@@ -139,7 +139,7 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 		return error;
 	}
 
-	inode = attach_root(sb, &rep);
+	inode = attach_root(sb, &rep, &rpc.age);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	sb->s_root = d_make_root(inode);
@@ -174,6 +174,9 @@ static const struct super_operations qtfs_super_ops = {
 static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
 {
 	int error;
+
+	/* Events come only for what has been looked up, so not before ATTACH. */
+	qtfs_sb(sb)->session->sb = sb;
 
 	sb->s_magic = QTFS_SUPER_MAGIC;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
@@ -320,6 +323,9 @@ void qtfs_kill_sb(struct super_block *sb)
 {
 	struct qtfs_sb *sbi = qtfs_sb(sb);
 
+	/* No event may look for inodes any more. */
+	if (sbi)
+		qtfs_session_quiesce(sbi->session);
 	/* The root's device number is the super block's own and goes with it. */
 	kill_anon_super(sb);
 	if (sbi) {

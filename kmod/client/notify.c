@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events from the server: what others changed is dropped from our caches.
+ *
+ * The connection's thread takes a NOTIFY frame and notes its stamp at once
+ * (session->stamp), then a worker expires what the events name, since to put the
+ * last reference to an inode may have to wait for that very thread.
+ *
+ * Expiring is all: the next use asks the server, and sees from what it says
+ * whether cached data is still right.  A positive or negative name is expired by
+ * its dentry's d_time, attributes by attr_expires.
+ *
+ * An answer that was under way while an event came may be older than the event.
+ * Whoever lets an answer be believed does it in this order: store it, barrier,
+ * compare its stamp with session->stamp, expire it again if that is higher.  The
+ * thread here: store the stamp, barrier, look for what to expire.  So one of
+ * them sees the other.
+ */
+#include "qtfs.h"
+
+#include <linux/slab.h>
+
+struct notification {
+	struct llist_node list;
+	u32 len;
+	u8 data[] __aligned(8);
+};
+
+/* Whether an answer of this @age may have been overtaken by an event. */
+bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *age)
+{
+	smp_mb();	/* see above */
+	return READ_ONCE(session->stamp) > age->stamp;
+}
+
+struct file_id {
+	u64 ino;
+	u32 dev;
+	u32 gen;
+};
+
+static int inode_has_id(struct inode *inode, void *data)
+{
+	const struct file_id *id = data;
+
+	return inode->i_ino == id->ino && qtfs_i(inode)->server_dev == id->dev &&
+	       qtfs_i(inode)->gen == id->gen;
+}
+
+static void expire_name(struct inode *dir, const char *name, size_t len)
+{
+	struct dentry *parent = d_find_any_alias(dir), *dentry;
+	struct qstr qname = QSTR_INIT(name, len);
+
+	if (!parent)
+		return;
+	dentry = d_hash_and_lookup(parent, &qname);
+	if (!IS_ERR_OR_NULL(dentry)) {
+		qtfs_dentry_expire(dentry);
+		dput(dentry);
+	}
+	dput(parent);
+}
+
+static void apply(struct qtfs_session *session, const struct qtfs_event *event)
+{
+	struct file_id id = {
+		.ino = le64_to_cpu(event->ino),
+		.dev = le32_to_cpu(event->dev),
+		.gen = le32_to_cpu(event->gen),
+	};
+	struct super_block *sb = session->sb;
+	u16 what = le16_to_cpu(event->what);
+	struct inode *inode;
+
+	if (what & QTFS_EVENT_ALL) {
+		qtfs_expire_all(sb);
+		return;
+	}
+	inode = ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
+	if (!inode)
+		return;
+	qtfs_expire_attr(inode);
+	if ((what & QTFS_EVENT_NAME) && S_ISDIR(inode->i_mode))
+		expire_name(inode, (const char *)(event + 1), le16_to_cpu(event->name_len));
+	iput(inode);
+}
+
+/* Returns the event at @p, NULL if it isn't whole. */
+static const struct qtfs_event *event_at(const u8 *p, size_t left, size_t *size)
+{
+	const struct qtfs_event *event = (const void *)p;
+
+	if (left < sizeof(*event))
+		return NULL;
+	*size = round_up(sizeof(*event) + le16_to_cpu(event->name_len), 8);
+	if (*size > left || le16_to_cpu(event->name_len) > QTFS_NAME_MAX)
+		return NULL;
+	return event;
+}
+
+void qtfs_notify_work(struct work_struct *work)
+{
+	struct qtfs_session *session = container_of(work, struct qtfs_session, notify_work);
+	struct llist_node *list = llist_reverse_order(llist_del_all(&session->notifications));
+	struct notification *n, *next;
+
+	llist_for_each_entry_safe(n, next, list, list) {
+		const struct qtfs_event *event;
+		size_t at, size;
+
+		for (at = 0; at < n->len && !READ_ONCE(session->quiet); at += size) {
+			event = event_at(n->data + at, n->len - at, &size);
+			if (!event)
+				break;
+			apply(session, event);
+		}
+		kvfree(n);
+	}
+}
+
+/* Frees what was not worked on; the session is at its end. */
+void qtfs_notify_drop(struct qtfs_session *session)
+{
+	struct notification *n, *next;
+
+	llist_for_each_entry_safe(n, next, llist_del_all(&session->notifications), list)
+		kvfree(n);
+}
+
+/* Receives the rest of a NOTIFY frame, in the connection's thread. */
+int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
+			const struct qtfs_hdr *hdr)
+{
+	u32 len = le32_to_cpu(hdr->data_len);
+	struct notification *n;
+	int error;
+
+	n = kvmalloc(struct_size(n, data, len), GFP_NOFS);
+	if (!n)
+		return -ENOMEM;
+	n->len = len;
+	error = qtfs_conn_recv(conn, n->data, len);
+	if (error) {
+		kvfree(n);
+		return error;
+	}
+
+	WRITE_ONCE(session->stamp, le64_to_cpu(hdr->stamp));
+	smp_mb();	/* see above */
+	atomic64_inc(&session->requests[QTFS_OP_NOTIFY]);
+	llist_add(&n->list, &session->notifications);
+	queue_work(qtfs_wq, &session->notify_work);
+	return 0;
+}

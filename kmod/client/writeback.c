@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page cache: dirtying it and writing it back.
+ *
+ * A dirty folio carries in its private field which of its bytes are dirty, as
+ * one range.  So a write needs no read before it, and what is written back is
+ * what was written.  A folio that is not up to date holds nothing but its range;
+ * a write that does not touch the range makes the range be written first.
+ *
+ * Write-back merges neighbouring ranges into WRITEs of the agreed size and
+ * starts them all before it waits for any.  It borrows an open file of the
+ * inode's that may write (qtfs_inode.writers): there is one as long as there are
+ * dirty pages, since close and the end of a mapping flush before they give up
+ * theirs.
+ *
+ * Errors are recorded in the mapping (errseq), so that each open file that wrote
+ * hears of them once, at fsync or close.
+ *
+ * Lock order: folio lock > writers_lock.  Write-back starts requests, and so may
+ * wait for a slot, with folios under write-back but none locked.
+ */
+#include "qtfs.h"
+
+#include <linux/backing-dev.h>
+#include <linux/slab.h>
+#include <linux/writeback.h>
+
+/* A range inside a folio, in folio->private: bit 63 set, to << 32 | from. */
+#define RANGE_SET	(1UL << 63)
+
+static bool range_get(struct folio *folio, size_t *from, size_t *to)
+{
+	unsigned long value = (unsigned long)folio_get_private(folio);
+
+	*from = value & 0x7fffffff;
+	*to = (value >> 32) & 0x7fffffff;
+	return value & RANGE_SET;
+}
+
+static void range_set(struct folio *folio, size_t from, size_t to)
+{
+	unsigned long value = RANGE_SET | (unsigned long)to << 32 | from;
+
+	if (folio_test_private(folio))
+		folio->private = (void *)value;
+	else
+		folio_attach_private(folio, (void *)value);
+}
+
+static void range_clear(struct folio *folio)
+{
+	if (folio_test_private(folio))
+		folio_detach_private(folio);
+}
+
+/* An open file through which @inode may be written; put it. */
+static struct qtfs_file *writer_get(struct inode *inode)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+	struct qtfs_file *qf;
+
+	spin_lock(&qi->writers_lock);
+	qf = list_first_entry_or_null(&qi->writers, struct qtfs_file, writer);
+	if (qf)
+		refcount_inc(&qf->ref);
+	spin_unlock(&qi->writers_lock);
+	return qf;
+}
+
+void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	spin_lock(&qi->writers_lock);
+	list_add(&qf->writer, &qi->writers);
+	spin_unlock(&qi->writers_lock);
+}
+
+void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	spin_lock(&qi->writers_lock);
+	list_del_init(&qf->writer);
+	spin_unlock(&qi->writers_lock);
+}
+
+/* A WRITE being put together, and under way. */
+struct write_run {
+	struct inode *inode;
+	struct qtfs_file *writer;
+	struct qtfs_buf *buf;
+	loff_t pos;
+};
+
+/* Ends write-back of the run's folios; after @error they are lost or, if @retry, dirty again. */
+static void run_end(struct write_run *run, int error, bool retry)
+{
+	struct inode *inode = run->inode;
+	unsigned int i;
+
+	for (i = 0; i < run->buf->nr_bvecs; i++) {
+		const struct bio_vec *bvec = &run->buf->bvecs[i];
+		struct folio *folio = page_folio(bvec->bv_page);
+
+		if (error && retry) {
+			/* Nobody can have dirtied it again: write_begin() waits. */
+			range_set(folio, bvec->bv_offset, bvec->bv_offset + bvec->bv_len);
+			filemap_dirty_folio(inode->i_mapping, folio);
+		}
+		folio_end_writeback(folio);
+	}
+	if (error && !retry)
+		mapping_set_error(inode->i_mapping, error);
+}
+
+static void run_free(struct write_run *run)
+{
+	qtfs_buf_put(run->buf);
+	qtfs_file_put(qtfs_session_of(run->inode->i_sb), run->writer);
+	kfree(run);
+}
+
+static void run_done(struct qtfs_request *req)
+{
+	const struct qtfs_write_rep *rep = (const void *)req->reply;
+	struct write_run *run = req->private;
+	int error = req->error;
+
+	if (!error && le32_to_cpu(rep->count) != run->buf->size)
+		error = -EIO;
+	if (!error)
+		qtfs_update_inode_written(run->inode, &rep->attr);
+	run_end(run, error, false);
+	run_free(run);
+}
+
+/* Sends the run.  Takes it over. */
+static int run_start(struct write_run *run)
+{
+	struct qtfs_write body = {
+		.offset = cpu_to_le64(run->pos),
+		.flags = cpu_to_le32(QTFS_WRITE_WHOLE),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_WRITE,
+		.open = run->writer->open,
+		.body = &body,
+		.out = run->buf,
+		.out_len = run->buf->size,
+		.cred = run->writer->cred,
+	};
+	int error;
+
+	error = qtfs_rpc_start(qtfs_session_of(run->inode->i_sb), &rpc, true, run_done, run);
+	if (error) {
+		run_end(run, error, error == -EINTR || error == -ENOMEM);
+		run_free(run);
+	}
+	return error;
+}
+
+static struct write_run *run_alloc(struct inode *inode, loff_t pos)
+{
+	u32 max_data = qtfs_session_of(inode->i_sb)->max_data;
+	struct write_run *run = kmalloc(sizeof(*run), GFP_NOFS);
+
+	if (!run)
+		return NULL;
+	run->inode = inode;
+	run->pos = pos;
+	run->buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT, GFP_NOFS);
+	if (!run->buf) {
+		kfree(run);
+		return NULL;
+	}
+	run->writer = writer_get(inode);
+	if (!run->writer) {
+		qtfs_buf_put(run->buf);
+		kfree(run);
+		return NULL;
+	}
+	return run;
+}
+
+static bool run_takes(const struct write_run *run, loff_t pos, size_t len, u32 max_data)
+{
+	return run->pos + run->buf->size == pos && run->buf->size + len <= max_data &&
+	       run->buf->nr_bvecs < max_data >> PAGE_SHIFT;
+}
+
+struct write_ctx {
+	struct inode *inode;
+	struct write_run *run;
+	int error;
+};
+
+static void ctx_flush(struct write_ctx *ctx)
+{
+	int error;
+
+	if (!ctx->run)
+		return;
+	error = run_start(ctx->run);
+	if (error && !ctx->error)
+		ctx->error = error;
+	ctx->run = NULL;
+}
+
+/* Adds a locked dirty folio to the write-back under way, and unlocks it. */
+static int write_folio(struct folio *folio, struct writeback_control *wbc, void *data)
+{
+	struct write_ctx *ctx = data;
+	u32 max_data = qtfs_session_of(ctx->inode->i_sb)->max_data;
+	loff_t size = i_size_read(ctx->inode);
+	loff_t pos = folio_pos(folio);
+	size_t from, to;
+
+	if (!range_get(folio, &from, &to)) {
+		from = 0;
+		to = folio_size(folio);
+	}
+	if (pos + to > size)
+		to = size > pos ? size - pos : 0;
+	if (from >= to) {
+		/* A truncate is about to take it away. */
+		range_clear(folio);
+		folio_unlock(folio);
+		return 0;
+	}
+
+	if (ctx->run && !run_takes(ctx->run, pos + from, to - from, max_data))
+		ctx_flush(ctx);
+	if (!ctx->error && !ctx->run) {
+		ctx->run = run_alloc(ctx->inode, pos + from);
+		if (!ctx->run)
+			ctx->error = -ENOMEM;
+	}
+	if (ctx->error) {
+		folio_redirty_for_writepage(wbc, folio);
+		folio_unlock(folio);
+		return ctx->error;
+	}
+
+	qtfs_buf_add_page(ctx->run->buf, folio_page(folio, 0), to - from, from);
+	range_clear(folio);
+	folio_start_writeback(folio);
+	folio_unlock(folio);
+	return 0;
+}
+
+static int qtfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	struct write_ctx ctx = { .inode = mapping->host };
+	int error;
+
+	error = qtfs_write_folios(mapping, wbc, write_folio, &ctx);
+	ctx_flush(&ctx);
+	return error ?: ctx.error;
+}
+
+/*
+ * Reads what is missing around the dirty range of a locked folio and makes it up
+ * to date.  The range stays dirty.
+ */
+int qtfs_fill_around(struct file *file, struct folio *folio)
+{
+	struct qtfs_read body = {
+		.offset = cpu_to_le64(folio_pos(folio)),
+		.size = cpu_to_le32(folio_size(folio)),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_READ,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.in_max = folio_size(folio),
+	};
+	size_t from, to;
+	int error;
+
+	rpc.in = qtfs_buf_alloc(rpc.in_max, GFP_NOFS);
+	if (!rpc.in)
+		return -ENOMEM;
+	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+	if (!error) {
+		/* Behind the server's end of the file. */
+		memset(rpc.in->linear + rpc.in_len, 0, rpc.in_max - rpc.in_len);
+		if (!range_get(folio, &from, &to))
+			from = to = 0;
+		memcpy_to_folio(folio, 0, rpc.in->linear, from);
+		memcpy_to_folio(folio, to, rpc.in->linear + to, rpc.in_max - to);
+		folio_mark_uptodate(folio);
+	}
+	qtfs_buf_put(rpc.in);
+	return error;
+}
+
+/* Whether bytes [from, to) can be dirtied beside what is dirty in @folio already. */
+static bool range_joins(struct folio *folio, size_t from, size_t to)
+{
+	size_t old_from, old_to;
+
+	if (folio_test_uptodate(folio) || !range_get(folio, &old_from, &old_to))
+		return true;
+	return from <= old_to && to >= old_from;
+}
+
+static int qtfs_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
+			    unsigned int len, struct folio **foliop, void **data)
+{
+	struct inode *inode = mapping->host;
+	struct folio *folio;
+	size_t from;
+	int error;
+
+	folio = __filemap_get_folio(mapping, pos >> PAGE_SHIFT, FGP_WRITEBEGIN | fgf_set_order(len),
+				    mapping_gfp_mask(mapping));
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	folio_wait_writeback(folio);
+
+	/* Behind the end there is nothing but zeros. */
+	if (!folio_test_uptodate(folio) && !folio_test_private(folio) &&
+	    folio_pos(folio) >= i_size_read(inode)) {
+		folio_zero_segment(folio, 0, folio_size(folio));
+		folio_mark_uptodate(folio);
+	}
+	from = offset_in_folio(folio, pos);
+	len = min_t(size_t, len, folio_size(folio) - from);
+	if (!range_joins(folio, from, from + len)) {
+		error = qtfs_fill_around(iocb->ki_filp, folio);
+		if (error) {
+			folio_unlock(folio);
+			folio_put(folio);
+			return error;
+		}
+	}
+	*foliop = folio;
+	return 0;
+}
+
+static int qtfs_write_end(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
+			  unsigned int len, unsigned int copied, struct folio *folio, void *data)
+{
+	struct inode *inode = mapping->host;
+	size_t from = offset_in_folio(folio, pos);
+	size_t to = from + copied;
+	size_t old_from, old_to;
+
+	if (!copied)
+		goto out;
+	/* What was not copied may lie between the old range and the new one. */
+	if (!range_joins(folio, from, to)) {
+		copied = 0;
+		goto out;
+	}
+	if (range_get(folio, &old_from, &old_to)) {
+		from = min(from, old_from);
+		to = max(to, old_to);
+	}
+
+	spin_lock(&inode->i_lock);
+	if (pos + copied > i_size_read(inode))
+		i_size_write(inode, pos + copied);
+	spin_unlock(&inode->i_lock);
+
+	if (!folio_test_uptodate(folio) && !from &&
+	    folio_pos(folio) + to >= i_size_read(inode)) {
+		folio_zero_segment(folio, to, folio_size(folio));
+		folio_mark_uptodate(folio);
+	}
+	if (!folio_test_uptodate(folio) && !from && to == folio_size(folio))
+		folio_mark_uptodate(folio);
+	range_set(folio, from, to);
+	folio_mark_dirty(folio);
+out:
+	folio_unlock(folio);
+	folio_put(folio);
+	return copied;
+}
+
+static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t result = VM_FAULT_LOCKED;
+
+	sb_start_pagefault(inode->i_sb);
+	folio_lock(folio);
+	if (folio->mapping != inode->i_mapping || folio_pos(folio) >= i_size_read(inode)) {
+		folio_unlock(folio);
+		result = VM_FAULT_NOPAGE;
+		goto out;
+	}
+	folio_wait_writeback(folio);
+	range_set(folio, 0, folio_size(folio));
+	folio_mark_dirty(folio);
+out:
+	sb_end_pagefault(inode->i_sb);
+	return result;
+}
+
+static const struct vm_operations_struct qtfs_vm_ops = {
+	.fault = filemap_fault,
+	.map_pages = filemap_map_pages,
+	.page_mkwrite = qtfs_page_mkwrite,
+};
+
+int qtfs_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	file_accessed(file);
+	vma->vm_ops = &qtfs_vm_ops;
+	return 0;
+}
+
+/* The range is dropped with the folio's bytes. */
+static void qtfs_invalidate_folio(struct folio *folio, size_t offset, size_t length)
+{
+	size_t from, to;
+
+	folio_wait_writeback(folio);
+	if (!range_get(folio, &from, &to))
+		return;
+	if (!offset && length >= folio_size(folio)) {
+		range_clear(folio);
+		return;
+	}
+	/* A truncate inside the folio. */
+	if (offset <= from)
+		range_set(folio, 0, 0);
+	else if (offset < to)
+		range_set(folio, from, offset);
+}
+
+/* Clean folios have no range, so nothing keeps them. */
+static bool qtfs_release_folio(struct folio *folio, gfp_t gfp)
+{
+	if (folio_test_dirty(folio) || folio_test_writeback(folio))
+		return false;
+	range_clear(folio);
+	return true;
+}
+
+QTFS_DEFINE_READ_FOLIO(qtfs_read_folio);
+QTFS_DEFINE_WRITE_BEGIN(qtfs_write_begin);
+QTFS_DEFINE_WRITE_END(qtfs_write_end);
+QTFS_DEFINE_INVALIDATE_FOLIO(qtfs_invalidate_folio);
+QTFS_DEFINE_RELEASE_FOLIO(qtfs_release_folio);
+
+const struct address_space_operations qtfs_aops = {
+	.read_folio = QTFS_OP(qtfs_read_folio),
+	.readahead = qtfs_readahead,
+	.writepages = qtfs_writepages,
+	.dirty_folio = QTFS_OP(filemap_dirty_folio),
+	.write_begin = QTFS_OP(qtfs_write_begin),
+	.write_end = QTFS_OP(qtfs_write_end),
+	.invalidate_folio = QTFS_OP(qtfs_invalidate_folio),
+	.release_folio = QTFS_OP(qtfs_release_folio),
+	.direct_IO = noop_direct_IO,
+};

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Answers: what the engine left in a slot becomes a reply, as the table in
+ * docs/design.md says.
+ *
+ * The engine may write to the slot while it is read here.  So each field is
+ * copied once, the copy is checked, and only the copy is used.  An answer that
+ * breaks the rules answers its call with EIO and NEXT with EPROTO.
+ *
+ * A descriptor in the answer is taken out of the engine's table, whatever comes
+ * next.  Objects are made here and nowhere else; one that can't be told to the
+ * client, because something fails after it was made, is taken back.
+ *
+ * A good answer also says that the policy allowed it: see fastpath.c for grants.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/cred.h>
+#include <linux/fdtable.h>
+#include <linux/path.h>
+#include <linux/stat.h>
+
+#include "server/trace.h"
+
+#define UNUSABLE	1		/* beside 0 and negative errnos */
+
+enum answer_kind {
+	ANSWER_STATUS,
+	ANSWER_ENTRY,
+	ANSWER_ATTR,
+	ANSWER_OPEN,
+	ANSWER_DATA,
+	ANSWER_WRITE,
+	ANSWER_XATTR,
+	ANSWER_STATFS,
+};
+
+struct answer {
+	u32 status;
+	u32 flags;
+	u32 data_len;
+	struct file *file;		/* what reply_fd was, counted, or NULL */
+	const void *body;		/* in the slot: copy it once */
+	const void *data;
+};
+
+static enum answer_kind answer_kind(unsigned int op)
+{
+	switch (op) {
+	case QTFS_OP_ATTACH:
+	case QTFS_OP_LOOKUP:
+	case QTFS_OP_MKDIR:
+	case QTFS_OP_MKNOD:
+	case QTFS_OP_SYMLINK:
+	case QTFS_OP_LINK:
+		return ANSWER_ENTRY;
+	case QTFS_OP_GETATTR:
+	case QTFS_OP_SETATTR:
+		return ANSWER_ATTR;
+	case QTFS_OP_OPEN:
+	case QTFS_OP_CREATE:
+		return ANSWER_OPEN;
+	case QTFS_OP_READLINK:
+	case QTFS_OP_READ:
+	case QTFS_OP_READDIR:
+		return ANSWER_DATA;
+	case QTFS_OP_WRITE:
+		return ANSWER_WRITE;
+	case QTFS_OP_GETXATTR:
+	case QTFS_OP_LISTXATTR:
+		return ANSWER_XATTR;
+	case QTFS_OP_STATFS:
+		return ANSWER_STATFS;
+	default:
+		return ANSWER_STATUS;
+	}
+}
+
+static bool needs_fd(unsigned int op)
+{
+	enum answer_kind kind = answer_kind(op);
+
+	return kind == ANSWER_ENTRY || kind == ANSWER_OPEN;
+}
+
+/* Takes descriptor @fd out of the calling thread's table. */
+static struct file *steal_fd(int fd)
+{
+	struct file *file = fd >= 0 ? fget_raw(fd) : NULL;
+
+	if (file)
+		close_fd(fd);
+	return file;
+}
+
+static int copy_data(struct qtfsd_call *call, const struct answer *answer, u32 min_len, u32 max_len)
+{
+	if (answer->data_len < min_len || answer->data_len > max_len ||
+	    answer->data_len > call->peer->max_data)
+		return UNUSABLE;
+	if (!answer->data_len)
+		return 0;
+	if (!qtfsd_call_alloc_data(call, answer->data_len))
+		return -ENOMEM;
+	memcpy(call->reply_data, answer->data, answer->data_len);
+	return 0;
+}
+
+static int answer_entry(struct qtfsd_call *call, const struct answer *answer)
+{
+	struct qtfs_entry_rep *rep = &call->reply.entry;
+	bool attach = qtfsd_call_op(call) == QTFS_OP_ATTACH;
+	struct qtfsd_node *known = NULL, *node;
+	int error;
+
+	if (!answer->file || !(answer->file->f_mode & FMODE_PATH))
+		return UNUSABLE;
+
+	if (qtfsd_call_op(call) == QTFS_OP_LOOKUP)
+		known = call->node[1];
+	if (known && !path_equal(&known->file->f_path, &answer->file->f_path))
+		known = NULL;
+	if (known) {
+		rep->node = cpu_to_le64(known->number);
+		return qtfsd_attr_fill(&rep->attr, &answer->file->f_path, known->attach_root);
+	}
+
+	/* Attributes come after the node, which brings the mark that watches them. */
+	node = qtfsd_node_make(call->session, get_file(answer->file), attach);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	rep->node = cpu_to_le64(node->number);
+	error = qtfsd_attr_fill(&rep->attr, &answer->file->f_path, attach);
+	if (error)
+		qtfsd_node_forget(call->session, node->number);
+	qtfsd_node_put(node);
+	return error;
+}
+
+/* Makes the node that CREATE's reply names besides the open. */
+static int answer_create_node(struct qtfsd_call *call, const struct answer *answer)
+{
+	struct qtfsd_node *node;
+	struct file *file;
+
+	file = dentry_open(&answer->file->f_path, O_PATH, current_cred());
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	node = qtfsd_node_make(call->session, file, false);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	call->reply.open.node = cpu_to_le64(node->number);
+	qtfsd_node_put(node);
+	return 0;
+}
+
+static u32 opened_flags(const struct file *file, const struct qtfs_attr *attr)
+{
+	umode_t mode = file_inode(file)->i_mode;
+	u32 flags = 0;
+
+	if ((attr->flags & cpu_to_le32(QTFS_ATTR_UNCACHED)) || !(S_ISREG(mode) || S_ISDIR(mode)))
+		flags |= QTFS_OPENED_UNCACHED;
+	if ((file->f_mode & FMODE_STREAM) || !(file->f_mode & FMODE_PREAD))
+		flags |= QTFS_OPENED_STREAM;
+	return flags;
+}
+
+static int answer_open(struct qtfsd_call *call, const struct answer *answer)
+{
+	bool create = qtfsd_call_op(call) == QTFS_OP_CREATE;
+	const struct qtfs_open *args = call->args;
+	struct qtfs_open_rep *rep = &call->reply.open;
+	struct qtfsd_open *open;
+	int error;
+
+	if (!answer->file || (answer->file->f_mode & FMODE_PATH) ||
+	    qtfsd_channel_owns(answer->file) ||
+	    (answer->flags & ~(create ? QTFS_OPENED_CREATED : 0)))
+		return UNUSABLE;
+
+	memset(rep, 0, sizeof(*rep));
+	error = create ? answer_create_node(call, answer) : 0;
+	if (error)
+		return error;
+	error = qtfsd_attr_fill(&rep->attr, &answer->file->f_path,
+				!create && call->node[0]->attach_root);
+	if (error)
+		goto forget;
+
+	open = qtfsd_open_make(call->session, get_file(answer->file), le32_to_cpu(args->flags),
+			       call->policy);
+	if (IS_ERR(open)) {
+		error = PTR_ERR(open);
+		goto forget;
+	}
+	rep->open = cpu_to_le64(open->number);
+	rep->flags = cpu_to_le32(answer->flags | opened_flags(open->file, &rep->attr));
+	qtfsd_open_put(open);
+	return 0;
+
+forget:
+	if (rep->node)
+		qtfsd_node_forget(call->session, le64_to_cpu(rep->node));
+	return error;
+}
+
+static int answer_data(struct qtfsd_call *call, const struct answer *answer)
+{
+	const struct qtfs_readdir *readdir = call->args;
+	const struct qtfs_read *read = call->args;
+	int error;
+
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_READLINK:
+		return copy_data(call, answer, 1, QTFS_PATH_MAX);
+	case QTFS_OP_READDIR:
+		return copy_data(call, answer, 0, le32_to_cpu(readdir->size));
+	default:
+		error = copy_data(call, answer, 0, le32_to_cpu(read->size));
+		if (!error && call->open->fast_read)
+			WRITE_ONCE(call->open->read_grant, call->policy);
+		return error;
+	}
+}
+
+static int answer_write(struct qtfsd_call *call, const struct answer *answer)
+{
+	struct qtfs_write_rep *rep = &call->reply.write;
+	struct qtfsd_open *open = call->open;
+	struct qtfs_write_rep body;
+
+	memcpy(&body, answer->body, sizeof(body));
+	if (le32_to_cpu(body.count) > call->data_len || le64_to_cpu(body.end) > LLONG_MAX)
+		return UNUSABLE;
+	if (open->fast_write)
+		WRITE_ONCE(open->write_grant, call->policy);
+
+	memset(rep, 0, sizeof(*rep));
+	rep->end = body.end;
+	rep->count = body.count;
+	return qtfsd_attr_fill(&rep->attr, &open->file->f_path, false);
+}
+
+static int answer_xattr(struct qtfsd_call *call, const struct answer *answer)
+{
+	const struct qtfs_getxattr *args = call->args;
+	struct qtfs_getxattr_rep *rep = &call->reply.xattr;
+	struct qtfs_getxattr_rep body;
+	u32 len;
+
+	memcpy(&body, answer->body, sizeof(body));
+	len = le32_to_cpu(body.len);
+	if (len > QTFS_XATTR_MAX || answer->data_len != (args->size ? len : 0))
+		return UNUSABLE;
+	rep->len = cpu_to_le32(len);
+	rep->reserved = 0;
+	return copy_data(call, answer, 0, le32_to_cpu(args->size));
+}
+
+static int answer_good(struct qtfsd_call *call, const struct answer *answer)
+{
+	switch (answer_kind(qtfsd_call_op(call))) {
+	case ANSWER_ENTRY:
+		return answer_entry(call, answer);
+	case ANSWER_ATTR:
+		return qtfsd_attr_fill(&call->reply.attr.attr, &call->node[0]->file->f_path,
+				       call->node[0]->attach_root);
+	case ANSWER_OPEN:
+		return answer_open(call, answer);
+	case ANSWER_DATA:
+		return answer_data(call, answer);
+	case ANSWER_WRITE:
+		return answer_write(call, answer);
+	case ANSWER_XATTR:
+		return answer_xattr(call, answer);
+	case ANSWER_STATFS:
+		memcpy(&call->reply.statfs, answer->body, sizeof(call->reply.statfs));
+		return 0;
+	case ANSWER_STATUS:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * Answers @call with what is in @mem, which is DONE.  Returns 0, or -EPROTO if it
+ * was unusable.  If the engine isn't alive, its descriptors are
+ * not either: -EAGAIN where one is needed, and the call is still the caller's.
+ */
+int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *channel,
+			const struct qtfs_slot *mem, bool engine_alive)
+{
+	struct answer answer = {
+		.status = READ_ONCE(mem->status),
+		.flags = READ_ONCE(mem->reply_flags),
+		.data_len = READ_ONCE(mem->data_len),
+		.body = mem->body,
+		.data = (const void *)mem + channel->data_offset,
+	};
+	int error;
+
+	if (engine_alive)
+		answer.file = steal_fd(READ_ONCE(mem->reply_fd));
+	else if (!answer.status && needs_fd(qtfsd_call_op(call)))
+		return -EAGAIN;
+
+	trace_qtfsd_call_committed(call, answer.status);
+	if (READ_ONCE(call->peer->closing))
+		error = -ENOTCONN;		/* nobody will see it */
+	else if (answer.status > QTFS_ERRNO_MAX || answer.data_len > channel->data_size)
+		error = UNUSABLE;
+	else if (answer.status)
+		error = -(int)answer.status;
+	else
+		error = answer_good(call, &answer);
+	if (answer.file)
+		fput(answer.file);
+
+	if (error == UNUSABLE)
+		qtfsd_log(QTFSD_LOG_ERROR, "the engine's answer to %s is unusable",
+			  call->info->name);
+	qtfsd_reply(call, error == UNUSABLE ? -EIO : error);
+	return error == UNUSABLE ? -EPROTO : 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attributes of files as the wire has them.
+ *
+ * Ids are those of the initial user name space, whatever the mount maps.  The
+ * change counter stays 0: to query i_version makes every later write of the
+ * file dirty its inode.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/kdev_t.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/stat.h>
+
+/* Those that linux/magic.h hasn't got, or not everywhere. */
+#define CONFIGFS_SUPER_MAGIC	0x62656570
+#define FUSECTL_SUPER_MAGIC	0x65735543
+#define MQUEUE_SUPER_MAGIC	0x19800202
+#define NFSD_FS_MAGIC		0x6e667364
+#define RPC_PIPEFS_MAGIC	0x67596969
+
+static bool pseudo(unsigned long magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case RDTGROUP_SUPER_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case SELINUX_MAGIC:
+	case SMACK_MAGIC:
+	case AAFS_MAGIC:
+	case CONFIGFS_SUPER_MAGIC:
+	case BPF_FS_MAGIC:
+	case DEVPTS_SUPER_MAGIC:
+	case EFIVARFS_MAGIC:
+	case PSTOREFS_MAGIC:
+	case BINFMTFS_MAGIC:
+	case BINDERFS_SUPER_MAGIC:
+	case XENFS_SUPER_MAGIC:
+	case NSFS_MAGIC:
+	case FUSECTL_SUPER_MAGIC:
+	case MQUEUE_SUPER_MAGIC:
+	case NFSD_FS_MAGIC:
+	case RPC_PIPEFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Whether what @inode has to say is made when it is asked for, so that its size
+ * means nothing and nothing of it may be cached: the file systems known for
+ * that, and every regular file that the server itself keeps no pages of.
+ */
+bool qtfsd_uncached(const struct inode *inode)
+{
+	if (pseudo(inode->i_sb->s_magic))
+		return true;
+	return S_ISREG(inode->i_mode) && inode->i_mapping->a_ops == &empty_aops;
+}
+
+static void time_fill(struct qtfs_time *to, const struct timespec64 *from)
+{
+	to->sec = cpu_to_le64(from->tv_sec);
+	to->nsec = cpu_to_le32(from->tv_nsec);
+	to->reserved = 0;
+}
+
+static __le32 dev_fill(dev_t dev)
+{
+	return cpu_to_le32(MAJOR(dev) << 20 | MINOR(dev));
+}
+
+/*
+ * Fills @attr with what @path leads to.  @attach_root: the client takes it for
+ * the root of its mount, not for the root of another one inside.
+ */
+int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach_root)
+{
+	const struct inode *inode = d_backing_inode(path->dentry);
+	struct kstat stat;
+	u32 flags = 0;
+	int error;
+
+	error = vfs_getattr(path, &stat, STATX_BASIC_STATS | STATX_BTIME, AT_STATX_SYNC_AS_STAT);
+	if (error)
+		return error;
+
+	if (stat.result_mask & STATX_BTIME)
+		flags |= QTFS_ATTR_BTIME;
+	else
+		memset(&stat.btime, 0, sizeof(stat.btime));
+	if (qtfsd_uncached(inode))
+		flags |= QTFS_ATTR_UNCACHED;
+	if (path->dentry == path->mnt->mnt_root && !attach_root)
+		flags |= QTFS_ATTR_MOUNT_ROOT;
+
+	*attr = (struct qtfs_attr) {
+		.ino = cpu_to_le64(stat.ino),
+		.size = cpu_to_le64(stat.size),
+		.blocks = cpu_to_le64(stat.blocks),
+		.attributes = cpu_to_le64(stat.attributes),
+		.attributes_mask = cpu_to_le64(stat.attributes_mask),
+		.dev = dev_fill(stat.dev),
+		.gen = cpu_to_le32(inode->i_generation),
+		.mode = cpu_to_le32(stat.mode),
+		.nlink = cpu_to_le32(stat.nlink),
+		.uid = cpu_to_le32(from_kuid_munged(&init_user_ns, stat.uid)),
+		.gid = cpu_to_le32(from_kgid_munged(&init_user_ns, stat.gid)),
+		.rdev = dev_fill(stat.rdev),
+		.blksize = cpu_to_le32(stat.blksize),
+		.flags = cpu_to_le32(flags),
+		.fstype = cpu_to_le32(inode->i_sb->s_magic),
+	};
+	time_fill(&attr->atime, &stat.atime);
+	time_fill(&attr->mtime, &stat.mtime);
+	time_fill(&attr->ctime, &stat.ctime);
+	time_fill(&attr->btime, &stat.btime);
+	return 0;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a call goes: the objects that it names are looked up, then it is
+ * carried out here or left to the engine.
+ *
+ *	FORGET			was carried out while it came in (peer.c)
+ *	PING			at once, in the connection's thread
+ *	RELEASE			a worker: closing a file may take its time
+ *	READ, WRITE, FSYNC	a worker, if fastpath.c says that it may
+ *	the rest		the engine
+ *
+ * The order in which a client's calls are carried out is not that in which they
+ * came; a client that cares waits for the answer.
+ */
+#include "server/qtfsd.h"
+
+#include "server/trace.h"
+
+/* A number that names nothing (any more) is an error of the call, not of the frame. */
+static int resolve(struct qtfsd_call *call)
+{
+	const __le64 nodes[] = { call->req.node, call->req.node2 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		if (!nodes[i])
+			continue;
+		call->node[i] = qtfsd_node_get(call->session, le64_to_cpu(nodes[i]));
+		if (!call->node[i])
+			return -ESTALE;
+	}
+	if (call->req.open) {
+		call->open = qtfsd_open_get(call->session, le64_to_cpu(call->req.open));
+		if (!call->open)
+			return -ESTALE;
+	}
+	return 0;
+}
+
+/* No reply's data is larger than the client can take, whatever it asked for. */
+static void clamp_size(struct qtfsd_call *call)
+{
+	struct qtfs_read *read = call->args;
+	struct qtfs_readdir *readdir = call->args;
+	struct qtfs_getxattr *xattr = call->args;
+	__le32 *size;
+
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_READ:
+		size = &read->size;
+		break;
+	case QTFS_OP_READDIR:
+		size = &readdir->size;
+		break;
+	case QTFS_OP_GETXATTR:
+	case QTFS_OP_LISTXATTR:
+		size = &xattr->size;
+		break;
+	default:
+		return;
+	}
+	*size = cpu_to_le32(min(le32_to_cpu(*size), call->peer->max_data));
+}
+
+static void do_release(struct qtfsd_call *call)
+{
+	bool released = qtfsd_open_release(call->session, call->open->number);
+
+	qtfsd_reply(call, released ? 0 : -ESTALE);
+}
+
+static void call_work(struct work_struct *work)
+{
+	struct qtfsd_call *call = container_of(work, struct qtfsd_call, work);
+
+	if (qtfsd_call_op(call) == QTFS_OP_RELEASE) {
+		do_release(call);
+	} else if (qtfsd_fast_may(call)) {
+		qtfsd_fast_run(call);
+	} else {
+		/* The policy has changed while it waited for a worker. */
+		call->in_module = false;
+		qtfsd_channel_queue(call);
+	}
+}
+
+static void to_worker(struct qtfsd_call *call)
+{
+	call->in_module = true;
+	call->state = QTFSD_WORKING;
+	INIT_WORK(&call->work, call_work);
+	queue_work(qtfsd.io_wq, &call->work);
+}
+
+/* Sends a call that has been received on its way.  It isn't the caller's after. */
+void qtfsd_dispatch(struct qtfsd_call *call)
+{
+	int error;
+
+	/* Events that come from here on are newer than what the reply will say. */
+	if (call->session)
+		call->stamp = READ_ONCE(call->session->notify_count);
+	error = resolve(call);
+	if (error) {
+		qtfsd_reply(call, error);
+		return;
+	}
+	clamp_size(call);
+
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_PING:
+	case QTFS_OP_FORGET:
+		call->in_module = true;
+		qtfsd_reply(call, 0);
+		break;
+	case QTFS_OP_RELEASE:
+		to_worker(call);
+		break;
+	case QTFS_OP_READ:
+	case QTFS_OP_WRITE:
+	case QTFS_OP_FSYNC:
+		if (qtfsd_fast_may(call)) {
+			to_worker(call);
+			break;
+		}
+		fallthrough;
+	default:
+		qtfsd_channel_queue(call);
+	}
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * READ, WRITE and FSYNC without the engine.
+ *
+ * Which opens: regular files whose size means something, that is, which a
+ * client may cache (attr.c).  A grant says by which epoch of the policy reading
+ * or writing was allowed: the one in force when an engine's thread fetched the
+ * call that it then answered with success.  A grant of any other epoch is void,
+ * so that QTFS_CHANNEL_READY takes them all back at once.  The epoch is compared
+ * when the call is dispatched and again when a worker begins with it; I/O that
+ * was begun before READY may end after it.  FSYNC needs no decision.
+ *
+ * Everything runs in a worker of io_wq, under the credentials that the file was
+ * opened with, at the position that the request names: files have no position
+ * here that two requests could fight for.  Workers take no signals, so a call
+ * ends when its I/O does; a session that has ended doesn't wait for it.
+ *
+ * Buffers are kernel memory.  Direct I/O gets them as pages (ITER_BVEC), since
+ * not every kernel takes ITER_KVEC there.
+ *
+ * vfs_iocb_iter_write() guards against freezing by itself (in older kernels its
+ * caller did: see compat/), the rest of what write(2) does, it does as well.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/bvec.h>
+#include <linux/cred.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+
+/* Finds out what @open's file allows.  Before anybody else knows @open. */
+void qtfsd_fast_init(struct qtfsd_open *open)
+{
+	const struct file *file = open->file;
+	const struct inode *inode = file_inode(file);
+
+	if (!S_ISREG(inode->i_mode) || qtfsd_uncached(inode))
+		return;
+	open->fast_read = (file->f_mode & FMODE_READ) && file->f_op->read_iter;
+	open->fast_write = (file->f_mode & FMODE_WRITE) && file->f_op->write_iter;
+}
+
+/* Whether @call, a READ, WRITE or FSYNC, needs no engine. */
+bool qtfsd_fast_may(const struct qtfsd_call *call)
+{
+	const struct qtfsd_open *open = call->open;
+	u64 policy = READ_ONCE(qtfsd.channel.policy);
+
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_READ:
+		return open->fast_read && READ_ONCE(open->read_grant) == policy;
+	case QTFS_OP_WRITE:
+		return open->fast_write && READ_ONCE(open->write_grant) == policy;
+	default:
+		return open->fast_read || open->fast_write;
+	}
+}
+
+/* A buffer as the file system gets it. */
+struct fast_buffer {
+	struct kvec kvec;
+	struct bio_vec *bvecs;		/* direct I/O only */
+};
+
+static struct page *buffer_page(const void *p)
+{
+	return is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+}
+
+/* @buffer must outlive @iter; free its bvecs with kvfree(). */
+static int buffer_iter(struct fast_buffer *buffer, struct iov_iter *iter, const struct kiocb *iocb,
+		       unsigned int direction, void *data, size_t len)
+{
+	unsigned int nr = DIV_ROUND_UP(offset_in_page(data) + len, PAGE_SIZE), i;
+	size_t left = len;
+
+	buffer->bvecs = NULL;
+	if (!(iocb->ki_flags & IOCB_DIRECT) || !len) {
+		buffer->kvec.iov_base = data;
+		buffer->kvec.iov_len = len;
+		iov_iter_kvec(iter, direction, &buffer->kvec, 1, len);
+		return 0;
+	}
+
+	buffer->bvecs = kvmalloc_array(nr, sizeof(*buffer->bvecs), GFP_KERNEL);
+	if (!buffer->bvecs)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		struct bio_vec *bvec = &buffer->bvecs[i];
+
+		bvec->bv_page = buffer_page(data);
+		bvec->bv_offset = offset_in_page(data);
+		bvec->bv_len = min_t(size_t, left, PAGE_SIZE - bvec->bv_offset);
+		data += bvec->bv_len;
+		left -= bvec->bv_len;
+	}
+	iov_iter_bvec(iter, direction, buffer->bvecs, nr, len);
+	return 0;
+}
+
+static int do_read(struct qtfsd_call *call)
+{
+	const struct qtfs_read *args = call->args;
+	struct file *file = call->open->file;
+	u64 offset = le64_to_cpu(args->offset);
+	u32 size = le32_to_cpu(args->size);
+	struct fast_buffer buffer;
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t n;
+
+	if (offset > LLONG_MAX)
+		return -EINVAL;
+	if (size && !qtfsd_call_alloc_data(call, size))
+		return -ENOMEM;
+
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = offset;
+	n = buffer_iter(&buffer, &iter, &iocb, ITER_DEST, call->reply_data, size);
+	if (!n)
+		n = vfs_iocb_iter_read(file, &iocb, &iter);
+	kvfree(buffer.bvecs);
+	call->reply_len = max_t(ssize_t, n, 0);
+	return min_t(ssize_t, n, 0);
+}
+
+/* Writes from @iter; if @whole, goes on until it's empty or nothing can be written. */
+static ssize_t write_some(struct file *file, struct kiocb *iocb, struct iov_iter *iter, bool whole)
+{
+	ssize_t done = 0, n;
+
+	do {
+		n = vfs_iocb_iter_write(file, iocb, iter);
+		if (n > 0)
+			done += n;
+	} while (whole && n > 0 && iov_iter_count(iter));
+	if (n < 0)
+		return n;
+	return whole && iov_iter_count(iter) ? -EIO : done;
+}
+
+static int do_write(struct qtfsd_call *call)
+{
+	const struct qtfs_write *args = call->args;
+	struct qtfs_write_rep *rep = &call->reply.write;
+	struct file *file = call->open->file;
+	u64 offset = le64_to_cpu(args->offset);
+	u32 flags = le32_to_cpu(args->flags);
+	struct fast_buffer buffer;
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t n;
+
+	if (flags & QTFS_WRITE_APPEND)
+		offset = 0;
+	if (offset > LLONG_MAX)
+		return -EINVAL;
+
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = offset;
+	if (flags & QTFS_WRITE_APPEND)
+		iocb.ki_flags |= IOCB_APPEND;
+	if (flags & QTFS_WRITE_SYNC)
+		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
+	if (flags & QTFS_WRITE_DSYNC)
+		iocb.ki_flags |= IOCB_DSYNC;
+	n = buffer_iter(&buffer, &iter, &iocb, ITER_SOURCE, call->data, call->data_len);
+	if (!n)
+		n = write_some(file, &iocb, &iter, flags & QTFS_WRITE_WHOLE);
+	kvfree(buffer.bvecs);
+	if (n < 0)
+		return n;
+
+	memset(rep, 0, sizeof(*rep));
+	rep->end = cpu_to_le64(iocb.ki_pos);
+	rep->count = cpu_to_le32(n);
+	return qtfsd_attr_fill(&rep->attr, &file->f_path, false);
+}
+
+static int do_fsync(struct qtfsd_call *call)
+{
+	const struct qtfs_fsync *args = call->args;
+
+	return vfs_fsync(call->open->file, le32_to_cpu(args->flags) & QTFS_FSYNC_DATA);
+}
+
+/* Carries @call out and answers it. */
+void qtfsd_fast_run(struct qtfsd_call *call)
+{
+	const struct cred *cred = override_creds(call->open->file->f_cred);
+	int error;
+
+	qtfsd_actor_enter(call);
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_READ:
+		error = do_read(call);
+		break;
+	case QTFS_OP_WRITE:
+		error = do_write(call);
+		break;
+	default:
+		error = do_fsync(call);
+		break;
+	}
+	revert_creds(cred);
+	qtfsd_actor_leave(call);
+	qtfsd_reply(call, error);
+}

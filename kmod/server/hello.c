@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * HELLO: versions and sizes are agreed, and the connection joins its session.
+ *
+ * It is answered with a body in any case, so that a client of another version
+ * can say what is wrong.  A connection whose HELLO failed may try again until
+ * its time is up; after a good one a second is a bad frame (peer.c).
+ */
+#include "server/qtfsd.h"
+
+#define FEATURES	0ull		/* of QTFS_FEATURE_*; none yet */
+
+static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
+{
+	const char *label = qtfs_args_name(&call->hdr, &call->req, call->args, 0);
+	struct qtfs_hello_rep *rep = &call->reply.hello;
+	struct qtfsd_peer *peer = call->peer;
+	struct qtfsd_session *session;
+
+	if (le16_to_cpu(hello->version) < QTFS_VERSION_MIN ||
+	    le16_to_cpu(hello->version_min) > QTFS_VERSION) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: speaks versions %u to %u, not %u to %u",
+			  peer->conn.peer, le16_to_cpu(hello->version_min),
+			  le16_to_cpu(hello->version), QTFS_VERSION_MIN, QTFS_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+
+	session = qtfsd_session_join(peer, hello, label, le16_to_cpu(call->req.name_len[0]));
+	if (IS_ERR(session)) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: no session for it (%ld)", peer->conn.peer,
+			  PTR_ERR(session));
+		return PTR_ERR(session);
+	}
+	cancel_delayed_work(&peer->hello_work);
+	atomic_dec(&qtfsd.nr_strangers);
+	peer->max_data = min(le32_to_cpu(hello->max_data), qtfsd.limits.data);
+
+	rep->version = cpu_to_le16(min_t(u16, le16_to_cpu(hello->version), QTFS_VERSION));
+	rep->session = cpu_to_le64(session->id);
+	rep->features = hello->features & cpu_to_le64(FEATURES);
+	rep->max_data = cpu_to_le32(peer->max_data);
+	rep->slots = cpu_to_le32(session->nr_slots);
+	qtfsd_log(QTFSD_LOG_INFO, "%s: connection %u of session %llu, client %pUb \"%s\"",
+		  peer->conn.peer, le16_to_cpu(hello->conn), session->id, &session->client,
+		  session->label);
+	return 0;
+}
+
+/* Answers the HELLO in @call, which isn't the caller's after. */
+void qtfsd_hello(struct qtfsd_call *call)
+{
+	struct qtfs_hello_rep *rep = &call->reply.hello;
+	int error;
+
+	memset(rep, 0, sizeof(*rep));
+	export_guid(rep->boot, &qtfsd.boot);
+	rep->version = cpu_to_le16(QTFS_VERSION);
+	rep->version_min = cpu_to_le16(QTFS_VERSION_MIN);
+	error = hello_join(call, call->args);
+	call->in_module = true;
+	qtfsd_reply(call, error);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The server module: parameters, beginning and end.
+ *
+ * The end.  No engine has the device open, since that would hold the module.
+ * First nothing new can begin (device, listener), then every connection is
+ * closed and waited for, and with them every call: a peer lives as long as its
+ * calls.  Their last steps may still be under way in a worker; destroying the
+ * work queues waits for those.  Only what they used goes after that.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <net/net_namespace.h>
+
+struct qtfsd qtfsd = {
+	.limits = {
+		.sessions = 64,
+		.conns = 256,
+		.nodes = 1 << 20,
+		.opens = 1 << 16,
+		.slots = QTFS_SLOTS_DEFAULT,
+		.data = QTFS_DATA_DEFAULT,
+	},
+	.log_level = QTFSD_LOG_WARN,
+	.lock = __MUTEX_INITIALIZER(qtfsd.lock),
+	.sessions = LIST_HEAD_INIT(qtfsd.sessions),
+	.peers = LIST_HEAD_INIT(qtfsd.peers),
+	.idle = __WAIT_QUEUE_HEAD_INITIALIZER(qtfsd.idle),
+};
+
+static char *qtfs_server_ip;
+module_param(qtfs_server_ip, charp, 0444);
+MODULE_PARM_DESC(qtfs_server_ip, "Address to listen on for TCP (default: none)");
+
+static unsigned int qtfs_server_port = QTFS_PORT;
+module_param(qtfs_server_port, uint, 0444);
+MODULE_PARM_DESC(qtfs_server_port, "TCP port (default: 12345)");
+
+#define CID_NONE	0xffffffffu
+
+static unsigned int qtfs_server_vsock_cid = CID_NONE;
+module_param(qtfs_server_vsock_cid, uint, 0444);
+MODULE_PARM_DESC(qtfs_server_vsock_cid, "Context id to listen on for vsock (default: none)");
+
+static unsigned int qtfs_server_vsock_port = QTFS_PORT;
+module_param(qtfs_server_vsock_port, uint, 0444);
+MODULE_PARM_DESC(qtfs_server_vsock_port, "vsock port (default: 12345)");
+
+static bool qtfs_loop;
+module_param(qtfs_loop, bool, 0444);
+MODULE_PARM_DESC(qtfs_loop, "Serve clients in this kernel as well");
+
+module_param_cb(qtfs_log_level, &qtfsd_log_level_ops, &qtfsd.log_level, 0644);
+MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
+
+module_param_named(max_sessions, qtfsd.limits.sessions, uint, 0644);
+MODULE_PARM_DESC(max_sessions, "Clients at a time (default: 64)");
+module_param_named(max_conns, qtfsd.limits.conns, uint, 0644);
+MODULE_PARM_DESC(max_conns, "Connections at a time (default: 256)");
+module_param_named(max_nodes, qtfsd.limits.nodes, uint, 0644);
+MODULE_PARM_DESC(max_nodes, "Paths that a client may hold (default: 1048576)");
+module_param_named(max_opens, qtfsd.limits.opens, uint, 0644);
+MODULE_PARM_DESC(max_opens, "Files that a client may have open (default: 65536)");
+module_param_named(max_slots, qtfsd.limits.slots, uint, 0444);
+MODULE_PARM_DESC(max_slots, "Requests in flight of a client (default: 64)");
+module_param_named(max_data, qtfsd.limits.data, uint, 0444);
+MODULE_PARM_DESC(max_data, "Bytes of data in a frame (default: 1048576)");
+
+static int check_params(void)
+{
+	if (!qtfsd.limits.slots || qtfsd.limits.slots > QTFS_SLOTS_MAX) {
+		pr_err("max_slots=%u is not between 1 and %u\n",
+		       qtfsd.limits.slots, QTFS_SLOTS_MAX);
+		return -EINVAL;
+	}
+	if (qtfsd.limits.data < QTFS_DATA_MIN || qtfsd.limits.data > QTFS_DATA_MAX ||
+	    qtfsd.limits.data % PAGE_SIZE) {
+		pr_err("max_data=%u is not between %u and %u, in pages\n",
+		       qtfsd.limits.data, QTFS_DATA_MIN, QTFS_DATA_MAX);
+		return -EINVAL;
+	}
+	if (qtfs_server_vsock_cid != CID_NONE && !qtfs_transport_find("vsock"))
+		pr_warn("no vsock in this build, ignoring qtfs_server_vsock_cid\n");
+	if (qtfs_loop && !qtfs_transport_find("loop"))
+		pr_warn("no loop transport in this build, ignoring qtfs_loop\n");
+	return 0;
+}
+
+/* The addresses belong to the name space that the module was loaded from. */
+static int tcp_listen(void)
+{
+	struct qtfs_addr addr = { .net = current->nsproxy->net_ns };
+	int error;
+
+	if (!qtfs_server_ip)
+		return 0;
+	error = qtfs_transport_tcp.parse(&addr, qtfs_server_ip, qtfs_server_port);
+	if (error) {
+		pr_err("qtfs_server_ip=%s qtfs_server_port=%u is no address\n",
+		       qtfs_server_ip, qtfs_server_port);
+		return error;
+	}
+
+	qtfsd_listener_init(&qtfsd.tcp);
+	error = qtfs_listener_start(&qtfsd.tcp, &qtfs_transport_tcp, &addr);
+	if (error) {
+		pr_err("can't listen on %s (%d)\n", addr.text, error);
+		return error;
+	}
+	qtfsd.net = get_net(addr.net);
+	qtfsd_log(QTFSD_LOG_INFO, "listening on %s", addr.text);
+	return 0;
+}
+
+/* Nothing new comes, and what there is ends.  Sockets don't hold their name space. */
+static void stop_serving(void)
+{
+	if (qtfsd.net)
+		qtfs_listener_stop(&qtfsd.tcp);
+	qtfsd_peers_stop();
+	if (qtfsd.net)
+		put_net(qtfsd.net);
+}
+
+static int __init qtfsd_init(void)
+{
+	int error;
+
+	error = check_params();
+	if (error)
+		return error;
+	guid_gen(&qtfsd.boot);
+
+	error = -ENOMEM;
+	qtfsd.stats = alloc_percpu(struct qtfsd_stats);
+	if (!qtfsd.stats)
+		return error;
+	/* Not for reclaim: file systems flush queues of every kind from it. */
+	qtfsd.io_wq = alloc_workqueue("qtfsd-io", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!qtfsd.io_wq)
+		goto err_stats;
+	qtfsd.conn_wq = alloc_workqueue("qtfsd-conn", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!qtfsd.conn_wq)
+		goto err_io_wq;
+	error = qtfs_transport_init("qtfsd-tx");
+	if (error)
+		goto err_conn_wq;
+	error = qtfsd_sysfs_init();
+	if (error)
+		goto err_transport;
+	qtfsd_debugfs_init();
+	qtfsd_channel_init();
+	error = tcp_listen();
+	if (error)
+		goto err_sysfs;
+	/* The last thing that can fail: who opens the device holds the module. */
+	error = qtfsd_channel_register();
+	if (error)
+		goto err_serving;
+	return 0;
+
+err_serving:
+	stop_serving();
+err_sysfs:
+	qtfsd_debugfs_exit();
+	qtfsd_sysfs_exit();
+err_transport:
+	qtfs_transport_exit();
+err_conn_wq:
+	destroy_workqueue(qtfsd.conn_wq);
+err_io_wq:
+	destroy_workqueue(qtfsd.io_wq);
+err_stats:
+	free_percpu(qtfsd.stats);
+	return error;
+}
+module_init(qtfsd_init);
+
+static void __exit qtfsd_exit(void)
+{
+	qtfsd_channel_unregister();
+	stop_serving();
+	destroy_workqueue(qtfsd.io_wq);
+	destroy_workqueue(qtfsd.conn_wq);
+	qtfs_transport_exit();
+	qtfsd_debugfs_exit();
+	qtfsd_sysfs_exit();
+	free_percpu(qtfsd.stats);
+}
+module_exit(qtfsd_exit);
+
+MODULE_AUTHOR("The qtfs authors");
+MODULE_DESCRIPTION("qtfs server");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nodes: paths that the server keeps for a session.
+ *
+ * A node is born with two references, the table's and its maker's.  The table's
+ * goes with FORGET or with the session.  Lookups are made under RCU and take a
+ * reference unless there is none left; the structure is freed after a grace
+ * period, the file it holds at once.
+ *
+ * A session may die while an engine's thread makes a node for it.  The maker
+ * looks at session->dead after it has entered the node, the end of the session
+ * sets it before it empties the table: one of them finds the node, and xa_erase()
+ * gives it to one of them.
+ *
+ * The client may say anything: a number that was never handed out and one that
+ * was forgotten find nothing, here and in FORGET.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+static void node_release(struct kref *ref)
+{
+	struct qtfsd_node *node = container_of(ref, struct qtfsd_node, ref);
+
+	qtfsd_mark_put(node->session, node->mark);
+	qtfsd_fput(node->file);
+	kfree_rcu(node, rcu);
+}
+
+void qtfsd_node_put(struct qtfsd_node *node)
+{
+	if (node)
+		kref_put(&node->ref, node_release);
+}
+
+/* Takes @node out of the table, if it is still there, and drops the table's reference. */
+static bool node_erase(struct qtfsd_session *session, struct qtfsd_node *node)
+{
+	u32 index = qtfsd_number_index(node->number);
+
+	if (xa_cmpxchg(&session->nodes, index, node, NULL, 0) != node)
+		return false;
+	atomic_dec(&session->nr_nodes);
+	qtfsd_node_put(node);
+	return true;
+}
+
+/*
+ * Makes a node of @file, whose reference it takes over, whatever happens.
+ * -ENFILE at the session's limit, -ESTALE if the session has ended.
+ */
+struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
+				   bool attach_root)
+{
+	struct qtfsd_node *node;
+	u32 index;
+	int error;
+
+	/* A mount of qtfs would be held by its own server, or answer itself for ever. */
+	if (file_inode(file)->i_sb->s_magic == QTFS_SUPER_MAGIC) {
+		qtfsd_fput(file);
+		return ERR_PTR(-ELOOP);
+	}
+	node = kmalloc(sizeof(*node), GFP_KERNEL);
+	if (!node) {
+		qtfsd_fput(file);
+		return ERR_PTR(-ENOMEM);
+	}
+	kref_init(&node->ref);
+	node->session = session;
+	node->file = file;
+	node->attach_root = attach_root;
+	node->mark = qtfsd_mark_get(session, &file->f_path);
+	if (IS_ERR(node->mark)) {
+		error = PTR_ERR(node->mark);
+		qtfsd_fput(file);
+		kfree(node);
+		return ERR_PTR(error);
+	}
+
+	/* Reserve first: what lookups find is complete. */
+	error = xa_alloc(&session->nodes, &index, NULL,
+			 XA_LIMIT(1, max(READ_ONCE(qtfsd.limits.nodes), 1u)), GFP_KERNEL);
+	if (error) {
+		qtfsd_node_put(node);
+		return ERR_PTR(error == -EBUSY ? -ENFILE : error);
+	}
+	node->number = qtfsd_number(session, index);
+	kref_get(&node->ref);
+	atomic_inc(&session->nr_nodes);
+	xa_store(&session->nodes, index, node, GFP_KERNEL);	/* reserved: can't fail */
+
+	smp_mb();	/* pairs with session_end() */
+	if (READ_ONCE(session->dead)) {
+		node_erase(session, node);
+		qtfsd_node_put(node);
+		return ERR_PTR(-ESTALE);
+	}
+	return node;
+}
+
+/* Returns the node with a reference, NULL if there is none of that number. */
+struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number)
+{
+	struct qtfsd_node *node;
+
+	rcu_read_lock();
+	node = xa_load(&session->nodes, qtfsd_number_index(number));
+	if (node && (node->number != number || !kref_get_unless_zero(&node->ref)))
+		node = NULL;
+	rcu_read_unlock();
+	return node;
+}
+
+void qtfsd_node_forget(struct qtfsd_session *session, u64 number)
+{
+	struct qtfsd_node *node = qtfsd_node_get(session, number);
+
+	if (!node || !node_erase(session, node)) {
+		qtfsd_stat_inc(session->stats, forgot_unknown);
+		qtfsd_stat_inc(qtfsd.stats, forgot_unknown);
+	}
+	qtfsd_node_put(node);
+}
+
+/* The session is dead. */
+void qtfsd_nodes_forget_all(struct qtfsd_session *session)
+{
+	struct qtfsd_node *node;
+	unsigned long index;
+
+	xa_for_each(&session->nodes, index, node) {
+		node_erase(session, node);
+		cond_resched();
+	}
+}

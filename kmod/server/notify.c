@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events: telling a session's client what others changed under its caches.
+ *
+ * A session has an fsnotify group, and a mark in it on the inode of each node
+ * that its client may cache; nodes of one inode share the mark.  fsnotify calls
+ * us from within the change, after it and before the changing system call
+ * returns.  There the event is counted and queued, no more: a worker makes
+ * NOTIFY frames of what has gathered, one frame under way at a time, so that a
+ * client which doesn't read costs no more than what is queued.
+ *
+ *	inode events	a mark is in the session's queue at most once
+ *	name events	an allocation each; beyond MAX_NAMES, or without
+ *			memory, a flag says that everything may have changed
+ *
+ * What the session's own calls change is not told: they register themselves as
+ * actors, and the replies say it.
+ *
+ * The stamp of a reply is the count when its call began.  An event that is
+ * counted later may not be in the reply's attributes, and its frame has a higher
+ * stamp; an earlier one is.  That needs the mark to be there before attributes
+ * are read, so nodes get it when they are made.
+ *
+ * References: node -> mark (users, under marks_lock), queue -> mark (fsnotify's
+ * own count), mark -> session none: the group's end waits for its marks.
+ *
+ * Locks: marks_lock (mutex) > fsnotify's; session->notify_lock and actors_lock
+ * are leaves, taken inside file systems' locks by the event handler, so nothing
+ * that they protect is held across anything that sleeps.
+ */
+#include "server/qtfsd.h"
+#include "compat/compat_fsnotify.h"
+
+#include <linux/hashtable.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+/* Names that wait to be told; more are told as "anything". */
+#define MAX_NAMES	4096
+#define DATA_SIZE	QTFS_DATA_MIN
+
+#define INODE_EVENTS	(FS_ATTRIB | FS_MODIFY | FS_DELETE_SELF | FS_MOVE_SELF)
+#define NAME_EVENTS	(FS_CREATE | FS_DELETE | FS_MOVED_FROM | FS_MOVED_TO)
+
+struct qtfsd_mark {
+	struct fsnotify_mark mark;
+	struct qtfsd_session *session;
+	unsigned int users;		/* nodes; under marks_lock */
+	u64 ino;
+	u32 dev;
+	u32 gen;
+	struct list_head queue;		/* session->notify_marks, with a reference */
+	struct list_head told;		/* the worker's */
+	u32 mask;			/* gathered; under notify_lock */
+};
+
+struct name_event {
+	struct list_head list;
+	u64 ino;			/* the directory */
+	u32 dev;
+	u32 gen;
+	u32 mask;
+	u16 len;
+	char name[];
+};
+
+/* ---- who changes what ---- */
+
+static DEFINE_HASHTABLE(actors, 6);
+static DEFINE_SPINLOCK(actors_lock);
+
+/* The calling thread works for @call until qtfsd_actor_leave(). */
+void qtfsd_actor_enter(struct qtfsd_call *call)
+{
+	call->actor.task = current;
+	spin_lock(&actors_lock);
+	hash_add(actors, &call->actor.hash, (unsigned long)current);
+	spin_unlock(&actors_lock);
+}
+
+void qtfsd_actor_leave(struct qtfsd_call *call)
+{
+	if (!call->actor.task)
+		return;
+	spin_lock(&actors_lock);
+	hash_del(&call->actor.hash);
+	spin_unlock(&actors_lock);
+	call->actor.task = NULL;
+}
+
+static bool acts_for(const struct qtfsd_session *session)
+{
+	struct qtfsd_call *call;
+	bool found = false;
+
+	spin_lock(&actors_lock);
+	hash_for_each_possible(actors, call, actor.hash, (unsigned long)current) {
+		if (call->actor.task == current) {
+			found = call->session == session;
+			break;
+		}
+	}
+	spin_unlock(&actors_lock);
+	return found;
+}
+
+/* ---- the event ---- */
+
+static void queue_inode(struct qtfsd_session *session, struct qtfsd_mark *qm, u32 mask)
+{
+	spin_lock(&session->notify_lock);
+	session->notify_count++;
+	qm->mask |= mask;
+	if (list_empty(&qm->queue)) {
+		refcount_inc(&qm->mark.refcnt);	/* fsnotify_get_mark() isn't exported */
+		list_add_tail(&qm->queue, &session->notify_marks);
+	}
+	spin_unlock(&session->notify_lock);
+}
+
+static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *qm, u32 mask,
+		       const struct qstr *name)
+{
+	struct name_event *event = NULL;
+
+	if (READ_ONCE(session->notify_nr_names) < MAX_NAMES)
+		event = kmalloc(struct_size(event, name, name->len), GFP_NOFS | __GFP_NOWARN);
+	if (event) {
+		event->ino = qm->ino;
+		event->dev = qm->dev;
+		event->gen = qm->gen;
+		event->mask = mask;
+		event->len = name->len;
+		memcpy(event->name, name->name, name->len);
+	}
+
+	spin_lock(&session->notify_lock);
+	session->notify_count++;
+	if (event) {
+		list_add_tail(&event->list, &session->notify_names);
+		session->notify_nr_names++;
+	} else {
+		session->notify_all = true;
+	}
+	spin_unlock(&session->notify_lock);
+}
+
+/* The worker has a reference to the session. */
+static void work_queue(struct qtfsd_session *session)
+{
+	kref_get(&session->ref);
+	if (!queue_work(qtfsd.io_wq, &session->notify_work))
+		qtfsd_session_put(session);
+}
+
+static int notify_event(struct fsnotify_mark *mark, u32 mask, struct inode *inode,
+			struct inode *dir, const struct qstr *name)
+{
+	struct qtfsd_mark *qm = container_of(mark, struct qtfsd_mark, mark);
+	struct qtfsd_session *session = qm->session;
+
+	if (READ_ONCE(session->dead) || acts_for(session))
+		return 0;
+	if ((mask & NAME_EVENTS) && name && name->len <= QTFS_NAME_MAX)
+		queue_name(session, qm, mask, name);
+	else
+		queue_inode(session, qm, mask);
+	work_queue(session);
+	return 0;
+}
+
+static void notify_free_mark(struct fsnotify_mark *mark)
+{
+	kfree(container_of(mark, struct qtfsd_mark, mark));
+}
+
+QTFS_DEFINE_INODE_EVENT(notify_event);
+
+static const struct fsnotify_ops notify_ops = {
+	.handle_inode_event = QTFS_OP(notify_event),
+	.free_mark = notify_free_mark,
+};
+
+/* ---- marks ---- */
+
+static struct qtfsd_mark *mark_make(struct qtfsd_session *session, const struct path *path)
+{
+	struct inode *inode = d_backing_inode(path->dentry);
+	struct qtfs_attr attr;
+	struct qtfsd_mark *qm;
+	int error;
+
+	/* The client knows the file by what its attributes say. */
+	error = qtfsd_attr_fill(&attr, path, false);
+	if (error)
+		return ERR_PTR(error);
+	qm = kzalloc(sizeof(*qm), GFP_KERNEL);
+	if (!qm)
+		return ERR_PTR(-ENOMEM);
+	qm->session = session;
+	qm->users = 1;
+	qm->ino = le64_to_cpu(attr.ino);
+	qm->dev = le32_to_cpu(attr.dev);
+	qm->gen = le32_to_cpu(attr.gen);
+	INIT_LIST_HEAD(&qm->queue);
+	fsnotify_init_mark(&qm->mark, session->notify_group);
+	qm->mark.mask = INODE_EVENTS | (S_ISDIR(inode->i_mode) ? NAME_EVENTS : 0);
+
+	error = fsnotify_add_inode_mark(&qm->mark, inode, 0);
+	if (error) {
+		fsnotify_put_mark(&qm->mark);
+		return ERR_PTR(error);
+	}
+	return qm;
+}
+
+/*
+ * The mark on the inode of @path, which is about to have one more node.  NULL
+ * where nothing is told, since nothing may be cached.
+ */
+struct qtfsd_mark *qtfsd_mark_get(struct qtfsd_session *session, const struct path *path)
+{
+	struct inode *inode = d_backing_inode(path->dentry);
+	struct fsnotify_mark *mark;
+	struct qtfsd_mark *qm;
+
+	if (qtfsd_uncached(inode))
+		return NULL;
+
+	mutex_lock(&session->marks_lock);
+	mark = fsnotify_find_inode_mark(inode, session->notify_group);
+	if (mark) {
+		/* Whoever has a node keeps the mark: the reference isn't needed. */
+		qm = container_of(mark, struct qtfsd_mark, mark);
+		qm->users++;
+		fsnotify_put_mark(mark);
+	} else {
+		qm = mark_make(session, path);
+	}
+	mutex_unlock(&session->marks_lock);
+	return qm;
+}
+
+void qtfsd_mark_put(struct qtfsd_session *session, struct qtfsd_mark *qm)
+{
+	bool last;
+
+	if (!qm)
+		return;
+	mutex_lock(&session->marks_lock);
+	last = !--qm->users;
+	if (last)
+		fsnotify_destroy_mark(&qm->mark, session->notify_group);
+	mutex_unlock(&session->marks_lock);
+	if (last)
+		fsnotify_put_mark(&qm->mark);
+}
+
+/* ---- frames ---- */
+
+struct notify_frame {
+	struct qtfs_frame frame;
+	struct qtfsd_session *session;
+	struct qtfsd_peer *peer;
+	struct kvec vec;
+	struct qtfs_hdr hdr;
+	u8 data[DATA_SIZE] __aligned(8);
+};
+
+static void notify_sent(struct qtfs_frame *frame, int error)
+{
+	struct notify_frame *nf = container_of(frame, struct notify_frame, frame);
+	struct qtfsd_session *session = nf->session;
+
+	WRITE_ONCE(session->notify_busy, false);
+	/* What has gathered meanwhile; after an error nobody is left to tell. */
+	if (!error)
+		work_queue(session);
+	qtfs_conn_put(&nf->peer->conn);
+	qtfsd_session_put(session);
+	kvfree(nf);
+}
+
+static bool put_event(struct notify_frame *nf, size_t *len, u64 ino, u32 dev, u32 gen, u32 mask,
+		      u16 what, const char *name, u16 name_len)
+{
+	size_t size = round_up(sizeof(struct qtfs_event) + name_len, 8);
+	struct qtfs_event *event = (void *)nf->data + *len;
+
+	if (*len + size > DATA_SIZE)
+		return false;
+	memset(event, 0, size);
+	event->ino = cpu_to_le64(ino);
+	event->dev = cpu_to_le32(dev);
+	event->gen = cpu_to_le32(gen);
+	event->mask = cpu_to_le32(mask);
+	event->what = cpu_to_le16(what);
+	event->name_len = cpu_to_le16(name_len);
+	memcpy(event + 1, name, name_len);
+	*len += size;
+	return true;
+}
+
+/* Moves what has gathered into @nf.  Returns how many bytes it is. */
+static size_t gather(struct qtfsd_session *session, struct notify_frame *nf)
+{
+	struct qtfsd_mark *qm, *next;
+	struct name_event *event;
+	LIST_HEAD(marks);
+	LIST_HEAD(names);
+	size_t len = 0;
+
+	spin_lock(&session->notify_lock);
+	if (session->notify_all) {
+		put_event(nf, &len, 0, 0, 0, 0, QTFS_EVENT_ALL, NULL, 0);
+		session->notify_all = false;
+	}
+	while (!list_empty(&session->notify_names)) {
+		event = list_first_entry(&session->notify_names, struct name_event, list);
+		if (!put_event(nf, &len, event->ino, event->dev, event->gen, event->mask,
+			       QTFS_EVENT_NAME, event->name, event->len))
+			break;
+		list_move_tail(&event->list, &names);
+		session->notify_nr_names--;
+	}
+	while (!list_empty(&session->notify_marks)) {
+		qm = list_first_entry(&session->notify_marks, struct qtfsd_mark, queue);
+		if (!put_event(nf, &len, qm->ino, qm->dev, qm->gen, qm->mask, QTFS_EVENT_INODE,
+			       NULL, 0))
+			break;
+		qm->mask = 0;
+		list_del_init(&qm->queue);	/* it may be queued again at once */
+		list_add_tail(&qm->told, &marks);
+	}
+	nf->hdr.stamp = cpu_to_le64(session->notify_count);
+	spin_unlock(&session->notify_lock);
+
+	list_for_each_entry_safe(qm, next, &marks, told)
+		fsnotify_put_mark(&qm->mark);
+	while ((event = list_first_entry_or_null(&names, struct name_event, list))) {
+		list_del(&event->list);
+		kfree(event);
+	}
+	return len;
+}
+
+/* A connection of the session's to send on, with a reference. */
+static struct qtfsd_peer *peer_get(struct qtfsd_session *session)
+{
+	struct qtfsd_peer *peer;
+
+	spin_lock(&session->lock);
+	peer = list_first_entry_or_null(&session->peers, struct qtfsd_peer, in_session);
+	if (peer)
+		qtfs_conn_get(&peer->conn);
+	spin_unlock(&session->lock);
+	return peer;
+}
+
+static bool anything(struct qtfsd_session *session)
+{
+	return session->notify_all || !list_empty(&session->notify_names) ||
+	       !list_empty(&session->notify_marks);
+}
+
+static void notify_send(struct qtfsd_session *session)
+{
+	struct notify_frame *nf;
+	size_t len;
+
+	if (READ_ONCE(session->notify_busy) || READ_ONCE(session->dead) || !anything(session))
+		return;
+	/* The queue stays as it is when memory is short, and is told with the next event. */
+	nf = kvmalloc(sizeof(*nf), GFP_KERNEL);
+	if (!nf)
+		return;
+	memset(nf, 0, offsetof(struct notify_frame, data));
+	nf->peer = peer_get(session);
+	if (!nf->peer) {
+		kvfree(nf);
+		return;
+	}
+	kref_get(&session->ref);
+	nf->session = session;
+	len = gather(session, nf);
+
+	nf->hdr.magic = cpu_to_le32(QTFS_MAGIC);
+	nf->hdr.len = cpu_to_le32(sizeof(nf->hdr) + len);
+	nf->hdr.op = cpu_to_le16(QTFS_OP_NOTIFY);
+	nf->hdr.flags = cpu_to_le16(QTFS_FRAME_REPLY);
+	nf->hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	nf->hdr.data_len = cpu_to_le32(len);
+	nf->vec.iov_base = nf->data;
+	nf->vec.iov_len = len;
+	nf->frame.head.iov_base = &nf->hdr;
+	nf->frame.head.iov_len = sizeof(nf->hdr);
+	iov_iter_kvec(&nf->frame.data, ITER_SOURCE, &nf->vec, 1, len);
+	nf->frame.done = notify_sent;
+
+	WRITE_ONCE(session->notify_busy, true);
+	if (!qtfsd_peer_send(nf->peer, &nf->frame))
+		notify_sent(&nf->frame, -ENOTCONN);
+}
+
+static void notify_work(struct work_struct *work)
+{
+	struct qtfsd_session *session = container_of(work, struct qtfsd_session, notify_work);
+
+	notify_send(session);
+	qtfsd_session_put(session);
+}
+
+/* ---- sessions ---- */
+
+int qtfsd_notify_init(struct qtfsd_session *session)
+{
+	struct fsnotify_group *group;
+
+	mutex_init(&session->marks_lock);
+	spin_lock_init(&session->notify_lock);
+	INIT_LIST_HEAD(&session->notify_marks);
+	INIT_LIST_HEAD(&session->notify_names);
+	INIT_WORK(&session->notify_work, notify_work);
+	group = fsnotify_alloc_group(&notify_ops, 0);
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	session->notify_group = group;
+	return 0;
+}
+
+/* No node is left, and so no mark but those that are queued. */
+void qtfsd_notify_exit(struct qtfsd_session *session)
+{
+	struct name_event *event, *next_event;
+	struct qtfsd_mark *qm, *next;
+
+	if (!session->notify_group)
+		return;
+	list_for_each_entry_safe(qm, next, &session->notify_marks, queue) {
+		list_del_init(&qm->queue);
+		fsnotify_put_mark(&qm->mark);
+	}
+	list_for_each_entry_safe(event, next_event, &session->notify_names, list)
+		kfree(event);
+	/* A mark's group lives until the mark is freed, after a grace period. */
+	fsnotify_put_group(session->notify_group);
+	fsnotify_wait_marks_destroyed();
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Peers: connections as the server sees them.
+ *
+ * Life.  The listener's thread makes a peer (alloc), the transport fills it with
+ * a connection, accepted() enters it into qtfsd.peers and starts its thread.
+ * That thread runs peer_receive() until an error, then peer_closed().  From
+ * anywhere qtfsd_peer_close() breaks the connection; it, peer_closed() and a
+ * failed start queue close_work, whoever comes first.  close_work
+ *
+ *	1. marks the peer closing: calls that come to the channel are dropped;
+ *	2. shuts qtfsd_reply() out and waits for those inside: after that nobody
+ *	   but the connection itself sends;
+ *	3. stops the connection: its thread ends, every frame is done;
+ *	4. drops the peer's calls from the channel's queue;
+ *	5. leaves the session, and ends it if this was its last connection;
+ *	6. drops the owner's reference.
+ *
+ * Calls have references too, so the peer itself goes with the last of them;
+ * its reference to the session goes then.
+ *
+ * What a hostile peer can do: send anything, at any speed, and read nothing.
+ * Everything is checked by frame.h before memory is taken for it; a bad frame
+ * costs the connection.  Who has said no HELLO after HELLO_TIMEOUT is gone, and
+ * only STRANGERS_MAX of them may be there at a time.  A peer has one request in
+ * its hands while it is received, one in each of its session's slots, and
+ * replies_max() replies that it hasn't read: then its thread waits.  FORGET has
+ * no slot; it is carried out by the connection's thread while it comes in.
+ *
+ * When memory is short for a request's arguments or data, they are read and
+ * thrown away, and the answer is ENOMEM.
+ */
+#include "server/qtfsd.h"
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "server/trace.h"
+
+#define HELLO_TIMEOUT		(10 * HZ)
+#define STRANGERS_MAX		32
+
+static const struct qtfs_conn_ops peer_ops;
+
+static struct qtfsd_peer *to_peer(struct qtfs_conn *conn)
+{
+	return container_of(conn, struct qtfsd_peer, conn);
+}
+
+/* Notes a bad frame and returns the error that closes the connection. */
+int qtfsd_peer_bad(struct qtfsd_peer *peer, enum qtfs_frame_error bad, const struct qtfs_hdr *hdr)
+{
+	if (peer->session)
+		qtfsd_stat_inc(peer->session->stats, bad[bad]);
+	qtfsd_stat_inc(qtfsd.stats, bad[bad]);
+	qtfsd_log(QTFSD_LOG_WARN, "%s: bad frame (%s; op %u, length %u), closing the connection",
+		  peer->conn.peer, qtfs_frame_strerror(bad), le16_to_cpu(hdr->op),
+		  le32_to_cpu(hdr->len));
+	return -EPROTO;
+}
+
+/*
+ * Sends @frame.  False, and the frame is still the caller's, when the connection
+ * is closing.  What holds the peer may be gone when this returns, the peer isn't
+ * before: its owner waits for senders_gone.
+ */
+bool qtfsd_peer_send(struct qtfsd_peer *peer, struct qtfs_frame *frame)
+{
+	if (!refcount_inc_not_zero(&peer->senders))
+		return false;
+	qtfs_conn_send(&peer->conn, frame);
+	if (refcount_dec_and_test(&peer->senders))
+		complete(&peer->senders_gone);
+	return true;
+}
+
+/* What is allowed when, beyond what every frame has to be. */
+static enum qtfs_frame_error peer_check(const struct qtfsd_peer *peer, const struct qtfs_hdr *hdr)
+{
+	const struct qtfs_op_info *info = qtfs_op_info(le16_to_cpu(hdr->op));
+	bool slotless = info->flags & (QTFS_ONE_WAY | QTFS_HANDSHAKE);
+	bool no_slot = hdr->slot == cpu_to_le32(QTFS_NO_SLOT);
+
+	if (!!peer->session == !!(info->flags & QTFS_HANDSHAKE))
+		return QTFS_FRAME_BAD_OP;
+	if (slotless != no_slot)
+		return QTFS_FRAME_BAD_SLOT;
+	if (le16_to_cpu(hdr->op) == QTFS_OP_FORGET && le32_to_cpu(hdr->data_len) % sizeof(__le64))
+		return QTFS_FRAME_BAD_COUNT;
+	return QTFS_FRAME_OK;
+}
+
+/* Receives the numbers of a FORGET and carries it out, with no memory but the stack. */
+static int receive_forget(struct qtfsd_peer *peer, u32 len)
+{
+	__le64 numbers[64];
+	u32 n, i;
+	int error;
+
+	for (; len; len -= n) {
+		n = min_t(u32, len, sizeof(numbers));
+		error = qtfs_conn_recv(&peer->conn, numbers, n);
+		if (error)
+			return error;
+		for (i = 0; i < n / sizeof(*numbers); i++)
+			qtfsd_node_forget(peer->session, le64_to_cpu(numbers[i]));
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Receives arguments and data.  -ENOBUFS: there was no memory and they are gone. */
+static int receive_parts(struct qtfsd_peer *peer, struct qtfsd_call *call)
+{
+	struct qtfs_conn *conn = &peer->conn;
+	bool forget = qtfsd_call_op(call) == QTFS_OP_FORGET;
+	int error;
+
+	call->args = call->inline_args;
+	if (call->args_len > sizeof(call->inline_args))
+		call->args = kvmalloc(call->args_len, GFP_KERNEL);
+	if (call->data_len && !forget)
+		call->data = kvmalloc(round_up(call->data_len, QTFSD_IO_ALIGN), GFP_KERNEL);
+	if (!call->args || (call->data_len && !forget && !call->data)) {
+		error = qtfs_conn_discard(conn, call->args_len + call->data_len);
+		return error ?: -ENOBUFS;
+	}
+
+	error = qtfs_conn_recv(conn, call->args, call->args_len);
+	if (!error && forget)
+		return receive_forget(peer, call->data_len);
+	if (!error && call->data_len)
+		error = qtfs_conn_recv(conn, call->data, call->data_len);
+	return error;
+}
+
+static unsigned int replies_max(const struct qtfsd_peer *peer)
+{
+	/* A client may use a slot again before its last reply is done here. */
+	return peer->session ? 2 * peer->session->nr_slots : 2;
+}
+
+/* A request has come in whole: on with it.  The call isn't the caller's after. */
+static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool no_memory)
+{
+	enum qtfs_frame_error bad = QTFS_FRAME_OK;
+	struct qtfs_hdr hdr = call->hdr;
+
+	if (!no_memory)
+		bad = qtfs_check_args(&call->hdr, &call->req, call->args);
+	if (!bad && !(call->info->flags & (QTFS_ONE_WAY | QTFS_HANDSHAKE)) &&
+	    !qtfsd_session_claim(peer->session, call))
+		bad = QTFS_FRAME_BAD_SLOT;
+	if (bad) {
+		qtfsd_call_free(call);
+		return qtfsd_peer_bad(peer, bad, &hdr);
+	}
+
+	trace_qtfsd_call_received(call, 0);
+	if (no_memory)
+		qtfsd_reply(call, -ENOMEM);
+	else if (call->info->flags & QTFS_HANDSHAKE)
+		qtfsd_hello(call);
+	else
+		qtfsd_dispatch(call);
+	return 0;
+}
+
+static int peer_receive(struct qtfs_conn *conn)
+{
+	struct qtfsd_peer *peer = to_peer(conn);
+	enum qtfs_frame_error bad;
+	struct qtfsd_call *call;
+	struct qtfs_hdr hdr;
+	struct qtfs_req req;
+	int error;
+
+	/* Ends with the connection too: then every frame is done. */
+	wait_event_idle(peer->replies_wait, atomic_read(&peer->replies) < replies_max(peer));
+
+	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
+	if (error)
+		return error;
+	bad = qtfs_check_hdr(&hdr, 0, peer->max_data) ?: peer_check(peer, &hdr);
+	if (bad)
+		return qtfsd_peer_bad(peer, bad, &hdr);
+
+	error = qtfs_conn_recv(conn, &req, sizeof(req));
+	if (error)
+		return error;
+	bad = qtfs_check_req(&hdr, &req);
+	if (bad)
+		return qtfsd_peer_bad(peer, bad, &hdr);
+
+	call = qtfsd_call_alloc(peer, &hdr, &req);
+	if (!call)
+		return -ENOMEM;
+	error = receive_parts(peer, call);
+	if (error && error != -ENOBUFS) {
+		qtfsd_call_free(call);
+		return error;
+	}
+	return receive_call(peer, call, error);
+}
+
+static void peer_queue_close(struct qtfsd_peer *peer)
+{
+	if (!test_and_set_bit(0, &peer->stopping))
+		queue_work(qtfsd.conn_wq, &peer->close_work);
+}
+
+static void peer_closed(struct qtfs_conn *conn, int error)
+{
+	struct qtfsd_peer *peer = to_peer(conn);
+
+	qtfsd_log(QTFSD_LOG_DEBUG, "%s: connection closed (%d)", conn->peer, error);
+	peer_queue_close(peer);
+}
+
+/* Breaks the connection of @peer, for the reason @error, and lets it go. */
+void qtfsd_peer_close(struct qtfsd_peer *peer, int error)
+{
+	qtfs_conn_shutdown(&peer->conn, error);
+	peer_queue_close(peer);
+}
+
+static void peer_close_work(struct work_struct *work)
+{
+	struct qtfsd_peer *peer = container_of(work, struct qtfsd_peer, close_work);
+
+	cancel_delayed_work_sync(&peer->hello_work);
+	WRITE_ONCE(peer->closing, true);
+	if (!refcount_dec_and_test(&peer->senders))
+		wait_for_completion(&peer->senders_gone);
+	qtfs_conn_stop(&peer->conn);
+	qtfsd_channel_forget_peer(peer);
+	if (peer->session)
+		qtfsd_session_leave(peer);
+
+	mutex_lock(&qtfsd.lock);
+	list_del(&peer->list);
+	mutex_unlock(&qtfsd.lock);
+	qtfs_conn_put(&peer->conn);
+}
+
+static void peer_hello_work(struct work_struct *work)
+{
+	struct qtfsd_peer *peer = container_of(to_delayed_work(work), struct qtfsd_peer,
+					       hello_work);
+
+	if (READ_ONCE(peer->session))
+		return;
+	qtfsd_log(QTFSD_LOG_WARN, "%s: no greeting after %d s, closing the connection",
+		  peer->conn.peer, HELLO_TIMEOUT / HZ);
+	qtfs_conn_shutdown(&peer->conn, -ETIMEDOUT);
+}
+
+static void peer_release(struct qtfs_conn *conn)
+{
+	struct qtfsd_peer *peer = to_peer(conn);
+
+	if (!peer->session)
+		atomic_dec(&qtfsd.nr_strangers);
+	qtfsd_session_put(peer->session);
+	kfree(peer);
+	if (atomic_dec_and_test(&qtfsd.nr_peers))
+		wake_up_all(&qtfsd.idle);
+}
+
+static const struct qtfs_conn_ops peer_ops = {
+	.receive = peer_receive,
+	.closed = peer_closed,
+	.release = peer_release,
+};
+
+static struct qtfs_conn *listener_alloc(struct qtfs_listener *listener)
+{
+	struct qtfsd_peer *peer;
+
+	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
+	if (!peer)
+		return NULL;
+
+	qtfs_conn_init(&peer->conn, listener->transport, &peer_ops);
+	INIT_LIST_HEAD(&peer->list);
+	peer->max_data = QTFS_DATA_MIN;
+	INIT_WORK(&peer->close_work, peer_close_work);
+	INIT_DELAYED_WORK(&peer->hello_work, peer_hello_work);
+	refcount_set(&peer->senders, 1);
+	init_completion(&peer->senders_gone);
+	init_waitqueue_head(&peer->replies_wait);
+	atomic_inc(&qtfsd.nr_peers);
+	atomic_inc(&qtfsd.nr_strangers);
+	return &peer->conn;
+}
+
+static void listener_accepted(struct qtfs_listener *listener, struct qtfs_conn *conn)
+{
+	struct qtfsd_peer *peer = to_peer(conn);
+	int error;
+
+	/* Those that still have calls count as well.  Only this thread adds. */
+	if (atomic_read(&qtfsd.nr_peers) > READ_ONCE(qtfsd.limits.conns) ||
+	    atomic_read(&qtfsd.nr_strangers) > STRANGERS_MAX) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: one connection too many, closing it", conn->peer);
+		qtfs_conn_stop(conn);
+		qtfs_conn_put(conn);
+		return;
+	}
+
+	qtfsd_log(QTFSD_LOG_DEBUG, "%s: connected", conn->peer);
+	mutex_lock(&qtfsd.lock);
+	list_add_tail(&peer->list, &qtfsd.peers);
+	mutex_unlock(&qtfsd.lock);
+
+	queue_delayed_work(qtfsd.conn_wq, &peer->hello_work, HELLO_TIMEOUT);
+	error = qtfs_conn_start(conn, "qtfsd");
+	if (error) {
+		qtfsd_log(QTFSD_LOG_ERROR, "%s: no thread for it (%d)", conn->peer, error);
+		qtfsd_peer_close(peer, error);
+	}
+}
+
+void qtfsd_listener_init(struct qtfs_listener *listener)
+{
+	listener->alloc = listener_alloc;
+	listener->accepted = listener_accepted;
+}
+
+/* Closes every connection and waits until none exists; no new one comes. */
+void qtfsd_peers_stop(void)
+{
+	struct qtfsd_peer *peer;
+
+	mutex_lock(&qtfsd.lock);
+	list_for_each_entry(peer, &qtfsd.peers, list)
+		qtfsd_peer_close(peer, -ESHUTDOWN);
+	mutex_unlock(&qtfsd.lock);
+
+	while (!wait_event_timeout(qtfsd.idle, !atomic_read(&qtfsd.nr_peers), 10 * HZ))
+		pr_info("waiting for the calls of %d connection(s)\n",
+			atomic_read(&qtfsd.nr_peers));
+}

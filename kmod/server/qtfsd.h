@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The server module's structures, and what its files offer to each other.
+ *
+ * Who is who
+ *
+ *	qtfsd		the module: everything hangs off this one instance
+ *	qtfsd_peer	a connection, from accept to its last reference
+ *	qtfsd_session	a client: its objects, its slots, its connections
+ *	qtfsd_node	a pinned path of a session
+ *	qtfsd_open	an open file of a session
+ *	qtfsd_call	a request, from its header to the end of its reply
+ *	qtfsd_cslot	a slot of the channel, and the engine's thread behind it
+ *
+ * Who holds whom (counted): call -> peer -> session, call -> session, call ->
+ * nodes and open.  A session's tables hold its nodes and opens until the
+ * session's last connection is gone, whatever calls are still under way.
+ *
+ * Locks: qtfsd.lock (mutex: which sessions and peers there are) is outermost.
+ * session->lock and channel->lock (spinlocks) are leaves, as are the locks of
+ * the tables.  None is held across a send, a receive, or a call into a file
+ * system.
+ */
+#ifndef QTFSD_H
+#define QTFSD_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kobject.h>
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/uuid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "channel.h"
+#include "transport/transport.h"
+
+struct fsnotify_group;
+struct qtfsd_mark;
+struct qtfsd_call;
+struct qtfsd_peer;
+
+/* Counters, an instance for each processor. */
+struct qtfsd_stats {
+	u64 calls[QTFS_OP_END];		/* answered, by operation */
+	u64 errors[QTFS_OP_END];	/* of these with an error */
+	u64 in_module[QTFS_OP_END];	/* of these without the engine */
+	u64 bad[QTFS_FRAME_ERRORS];	/* frames that were refused, by reason */
+	u64 dropped;			/* answers whose connection was gone */
+	u64 forgot_unknown;		/* numbers in FORGET that named nothing */
+	u64 resent;			/* calls that outlived an engine */
+};
+
+#define qtfsd_stat_inc(_stats, _counter)	this_cpu_inc((_stats)->_counter)
+
+struct qtfsd_node {
+	struct kref ref;
+	u64 number;
+	struct qtfsd_session *session;	/* outlives its nodes */
+	struct qtfsd_mark *mark;	/* NULL: nothing is told of it */
+	struct file *file;		/* O_PATH: pins mount and dentry */
+	bool attach_root;		/* ATTACH led to it */
+	struct rcu_head rcu;
+};
+
+struct qtfsd_open {
+	struct kref ref;
+	u64 number;
+	struct file *file;
+	u32 flags;			/* QTFS_O_* that it was opened with */
+	bool fast_read;			/* what the file allows, see fastpath.c */
+	bool fast_write;
+	u64 read_grant;			/* the policy's epoch that allowed it, or 0 */
+	u64 write_grant;
+	struct rcu_head rcu;
+};
+
+/* A slot of the wire protocol. */
+struct qtfsd_slot {
+	u64 seq;			/* of the last request */
+	struct qtfsd_call *call;	/* the request in it, NULL if free */
+};
+
+struct qtfsd_session {
+	struct kref ref;
+	u64 id;
+	struct list_head list;		/* qtfsd.sessions, under qtfsd.lock */
+	guid_t client;			/* 16 random bytes, no more meaning */
+	u64 epoch;
+	u32 max_data;
+	u32 nr_slots;
+	char label[QTFS_LABEL_MAX + 1];
+	bool dead;			/* no connection is left, or ever will be */
+
+	spinlock_t lock;		/* peers, nr_peers, slots */
+	struct list_head peers;
+	unsigned int nr_peers;
+
+	struct xarray nodes;		/* index -> struct qtfsd_node */
+	struct xarray opens;
+	atomic_t nr_nodes;
+	atomic_t nr_opens;
+	atomic_t generation;		/* of the last number handed out */
+
+	/* Events for the client, see notify.c. */
+	struct fsnotify_group *notify_group;
+	struct mutex marks_lock;
+	spinlock_t notify_lock;		/* the next five */
+	struct list_head notify_marks;
+	struct list_head notify_names;
+	unsigned int notify_nr_names;
+	bool notify_all;
+	u64 notify_count;		/* events so far: the stamp */
+	bool notify_busy;		/* a frame is under way */
+	struct work_struct notify_work;
+
+	struct qtfsd_stats __percpu *stats;
+	struct kobject kobj;
+	struct completion kobj_gone;
+	struct qtfsd_slot slots[];
+};
+
+struct qtfsd_peer {
+	struct qtfs_conn conn;
+	struct list_head list;		/* qtfsd.peers, under qtfsd.lock */
+	struct list_head in_session;	/* session->peers */
+	struct qtfsd_session *session;	/* set once by HELLO */
+	u32 max_data;
+	bool closing;			/* replies are dropped from now on */
+	unsigned long stopping;		/* bit 0: close_work was queued */
+	struct work_struct close_work;
+	struct delayed_work hello_work;
+	refcount_t senders;		/* who may be in qtfs_conn_send(), and 1 */
+	struct completion senders_gone;
+	atomic_t replies;		/* handed to the connection, not yet done */
+	wait_queue_head_t replies_wait;
+};
+
+enum qtfsd_call_state {
+	QTFSD_RECEIVED,
+	QTFSD_WORKING,			/* in the module */
+	QTFSD_QUEUED,			/* waits for an engine's thread */
+	QTFSD_FETCHED,			/* an engine's thread has it */
+	QTFSD_REPLIED,
+};
+
+#define QTFSD_INLINE_ARGS	192
+/* Buffers are multiples of this: kvmalloc() then aligns them to it as well. */
+#define QTFSD_IO_ALIGN		512u
+
+/*
+ * A call has one owner at a time: the connection's thread, the channel's queue,
+ * a worker, a slot of the channel, the connection while the reply is sent.
+ */
+struct qtfsd_call {
+	struct list_head list;		/* channel->queue */
+	struct work_struct work;
+	struct qtfsd_session *session;	/* NULL: HELLO */
+	struct qtfsd_peer *peer;
+
+	struct qtfs_hdr hdr;
+	struct qtfs_req req;
+	const struct qtfs_op_info *info;
+	void *args;			/* body, groups, names */
+	u32 args_len;
+	void *data;
+	u32 data_len;
+	u8 inline_args[QTFSD_INLINE_ARGS] __aligned(8);
+
+	struct qtfsd_node *node[2];
+	struct qtfsd_open *open;
+
+	struct {
+		struct hlist_node hash;
+		struct task_struct *task;	/* who carries it out, see notify.c */
+	} actor;
+
+	enum qtfsd_call_state state;
+	ktime_t start;
+	u64 stamp;			/* the session's events before it began */
+	u64 policy;			/* the policy's epoch when it was fetched */
+	u8 *note;			/* of an engine that died, or NULL */
+	bool resent;
+	bool in_module;
+	unsigned int attempts;		/* how often it was fetched */
+
+	struct qtfs_frame frame;
+	struct kvec reply_vec;
+	void *reply_data;
+	u32 reply_len;
+	struct {
+		struct qtfs_hdr hdr;
+		union {
+			u8 body[QTFS_SLOT_BODY_MAX];
+			struct qtfs_hello_rep hello;
+			struct qtfs_entry_rep entry;
+			struct qtfs_attr_rep attr;
+			struct qtfs_open_rep open;
+			struct qtfs_write_rep write;
+			struct qtfs_getxattr_rep xattr;
+			struct qtfs_statfs_rep statfs;
+		};
+	} reply;
+};
+
+/* A slot of the channel.  Lives as long as the engine has the device open. */
+struct qtfsd_cslot {
+	struct qtfs_slot *mem;		/* shared with the engine: believe nothing */
+	unsigned long busy;		/* bit 0: its thread is in NEXT */
+	struct qtfsd_call *call;	/* the thread's in NEXT, else channel->lock */
+	char *path;			/* for d_path() */
+	u8 *note;			/* for the call, should the engine die */
+};
+
+#define QTFSD_CSLOTS_MAX	256
+
+struct qtfsd_channel {
+	spinlock_t lock;		/* queue, state, cslots, nr_cslots */
+	struct list_head queue;		/* calls that wait, oldest first */
+	wait_queue_head_t wait;
+	unsigned long opened;		/* bit 0: an engine has the device open */
+	bool setup;
+	bool ready;			/* hands out calls */
+	bool stopped;			/* never again until the device is closed */
+	u64 policy;			/* counts QTFS_CHANNEL_READY since insmod */
+	struct mutex slots_lock;	/* ADD_SLOT */
+	unsigned int nr_cslots;
+	struct qtfsd_cslot *cslots[QTFSD_CSLOTS_MAX];
+
+	size_t args_offset;		/* the layout of a slot, see slot.c */
+	size_t path_offset[2];
+	size_t data_offset;
+	size_t data_size;
+	size_t stride;
+};
+
+enum qtfsd_log_level {
+	QTFSD_LOG_NONE,
+	QTFSD_LOG_ERROR,
+	QTFSD_LOG_WARN,
+	QTFSD_LOG_INFO,
+	QTFSD_LOG_DEBUG,
+};
+
+/* Module parameters, main.c. */
+struct qtfsd_limits {
+	unsigned int sessions;
+	unsigned int conns;
+	unsigned int nodes;		/* of one session */
+	unsigned int opens;
+	unsigned int slots;
+	unsigned int data;
+};
+
+struct qtfsd {
+	struct qtfsd_limits limits;
+	int log_level;
+	guid_t boot;
+
+	struct mutex lock;		/* sessions, peers, last_session */
+	struct list_head sessions;
+	struct list_head peers;
+	unsigned int nr_sessions;
+	u64 last_session;
+
+	atomic_t nr_peers;		/* that exist, listed or not */
+	atomic_t nr_strangers;		/* of these without a session */
+	wait_queue_head_t idle;		/* nr_peers reached 0 */
+
+	struct workqueue_struct *io_wq;	/* calls that run in the module */
+	struct workqueue_struct *conn_wq; /* ends of connections and sessions */
+	struct qtfsd_channel channel;
+	struct qtfs_listener tcp;
+	struct net *net;		/* where it listens, NULL if it doesn't */
+
+	struct qtfsd_stats __percpu *stats;
+	struct kobject *kobj;
+	struct dentry *debugfs;
+};
+
+extern struct qtfsd qtfsd;
+
+/* log.c */
+extern const struct kernel_param_ops qtfsd_log_level_ops;
+__printf(2, 3) void qtfsd_log(enum qtfsd_log_level level, const char *fmt, ...);
+
+/* peer.c */
+void qtfsd_listener_init(struct qtfs_listener *listener);
+void qtfsd_peer_close(struct qtfsd_peer *peer, int error);
+void qtfsd_peers_stop(void);
+bool qtfsd_peer_send(struct qtfsd_peer *peer, struct qtfs_frame *frame);
+int qtfsd_peer_bad(struct qtfsd_peer *peer, enum qtfs_frame_error bad, const struct qtfs_hdr *hdr);
+
+/* hello.c */
+void qtfsd_hello(struct qtfsd_call *call);
+
+/* call.c */
+struct qtfsd_call *qtfsd_call_alloc(struct qtfsd_peer *peer, const struct qtfs_hdr *hdr,
+				    const struct qtfs_req *req);
+void qtfsd_call_free(struct qtfsd_call *call);
+void qtfsd_call_drop(struct qtfsd_call *call);
+void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len);
+void qtfsd_reply(struct qtfsd_call *call, int error);
+
+static inline unsigned int qtfsd_call_op(const struct qtfsd_call *call)
+{
+	return le16_to_cpu(call->hdr.op);
+}
+
+/* notify.c */
+int qtfsd_notify_init(struct qtfsd_session *session);
+void qtfsd_notify_exit(struct qtfsd_session *session);
+struct qtfsd_mark *qtfsd_mark_get(struct qtfsd_session *session, const struct path *path);
+void qtfsd_mark_put(struct qtfsd_session *session, struct qtfsd_mark *qm);
+void qtfsd_actor_enter(struct qtfsd_call *call);
+void qtfsd_actor_leave(struct qtfsd_call *call);
+
+/* session.c */
+struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,
+					 const char *label, size_t label_len);
+void qtfsd_session_leave(struct qtfsd_peer *peer);
+void qtfsd_session_put(struct qtfsd_session *session);
+bool qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);
+void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call);
+
+/* node.c */
+struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
+				   bool attach_root);
+struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number);
+void qtfsd_node_put(struct qtfsd_node *node);
+void qtfsd_node_forget(struct qtfsd_session *session, u64 number);
+void qtfsd_nodes_forget_all(struct qtfsd_session *session);
+
+/* open.c */
+struct qtfsd_open *qtfsd_open_make(struct qtfsd_session *session, struct file *file, u32 flags,
+				   u64 policy);
+struct qtfsd_open *qtfsd_open_get(struct qtfsd_session *session, u64 number);
+void qtfsd_open_put(struct qtfsd_open *open);
+bool qtfsd_open_release(struct qtfsd_session *session, u64 number);
+void qtfsd_opens_release_all(struct qtfsd_session *session);
+
+/* dispatch.c */
+void qtfsd_dispatch(struct qtfsd_call *call);
+
+/* fastpath.c */
+void qtfsd_fast_init(struct qtfsd_open *open);
+bool qtfsd_fast_may(const struct qtfsd_call *call);
+void qtfsd_fast_run(struct qtfsd_call *call);
+
+/* channel.c */
+void qtfsd_channel_init(void);
+int qtfsd_channel_register(void);
+void qtfsd_channel_unregister(void);
+void qtfsd_channel_queue(struct qtfsd_call *call);
+void qtfsd_channel_requeue(struct qtfsd_call *call);
+void qtfsd_channel_forget_peer(struct qtfsd_peer *peer);
+bool qtfsd_channel_owns(const struct file *file);
+
+/* slot.c */
+void qtfsd_cslot_layout(struct qtfsd_channel *channel);
+struct qtfsd_cslot *qtfsd_cslot_alloc(const struct qtfsd_channel *channel);
+void qtfsd_cslot_free(struct qtfsd_cslot *cslot);
+int qtfsd_cslot_fill(const struct qtfsd_channel *channel, struct qtfsd_cslot *cslot);
+void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot *cslot);
+
+/* answer.c */
+int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *channel,
+			const struct qtfs_slot *mem, bool engine_alive);
+
+/* attr.c */
+bool qtfsd_uncached(const struct inode *inode);
+int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach_root);
+
+/* sysfs.c */
+int qtfsd_sysfs_init(void);
+void qtfsd_sysfs_exit(void);
+int qtfsd_sysfs_add(struct qtfsd_session *session);
+void qtfsd_sysfs_del(struct qtfsd_session *session);
+
+/* debugfs.c */
+void qtfsd_debugfs_init(void);
+void qtfsd_debugfs_exit(void);
+
+/*
+ * Drops a reference to a file.  The module's own threads close it on the spot:
+ * fput() would leave that to a work item, and a client that has its answer to
+ * RELEASE or has gone would still keep things busy.
+ */
+static inline void qtfsd_fput(struct file *file)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
+}
+
+/*
+ * Numbers of nodes and opens: an index into the session's table, and a
+ * generation above it so that a stale number is never another object.
+ */
+static inline u32 qtfsd_number_index(u64 number)
+{
+	return lower_32_bits(number);
+}
+
+static inline u64 qtfsd_number(struct qtfsd_session *session, u32 index)
+{
+	return index | (u64)(u32)atomic_inc_return(&session->generation) << 32;
+}
+
+#endif /* QTFSD_H */
