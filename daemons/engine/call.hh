@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// One request while it is executed: what the functions that carry out the
+// operations see of it.
+
+#ifndef QTFS_ENGINE_CALL_HH
+#define QTFS_ENGINE_CALL_HH
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "note.hh"
+#include "policy.hh"
+#include "slot.hh"
+
+namespace qtfs::engine {
+
+struct Call {
+  Slot &slot;
+  Judge &judge;
+
+  const char *name(unsigned which = 0) const { return slot.name(which).c_str(); }
+
+  // Where name @which is in the request's directory of the same number.
+  std::string child(unsigned which = 0) const
+  {
+    return child_path(slot.path(which), slot.name(which));
+  }
+
+  // What an engine that died while executing this request left.
+  std::optional<Note> earlier() const
+  {
+    return slot.resent() ? Note::read(slot.raw()) : std::nullopt;
+  }
+
+  // To be called before anything is changed.
+  void begin(const Identity &first = {}, const Identity &second = {}, std::uint64_t number = 0)
+  {
+    Note note = Note::about(slot.raw());
+
+    note.before[0] = first;
+    note.before[1] = second;
+    note.number = number;
+    note.write(slot.raw());
+    slot.executing();
+  }
+
+  // Answers with the descriptor that a system call returned.
+  int reply(int fd)
+  {
+    if (fd < 0)
+      return errno;
+    slot.set_fd(Fd(fd));
+    return 0;
+  }
+};
+
+// The status of a system call that returns 0 or -1.
+inline int status_of(int result)
+{
+  return result < 0 ? errno : 0;
+}
+
+// A path to the very object that a descriptor, also one of O_PATH, stands for.
+// Where it is the last component, it isn't looked at what the object is: a
+// symbolic link is used itself.
+class ProcPath {
+public:
+  explicit ProcPath(int fd);
+  const char *c_str() const { return text_.data(); }
+
+private:
+  std::array<char, 32> text_;
+};
+
+// An O_PATH descriptor of @name in @directory, never of what a link leads to.
+int look_up(int directory, const char *name);
+
+// The operations.  Each returns 0 or an errno, and leaves in the slot what
+// docs/design.md, section 4, says.
+
+int exec_attach(Call &call);
+int exec_lookup(Call &call);
+int exec_readlink(Call &call);
+
+int exec_mkdir(Call &call);
+int exec_mknod(Call &call);
+int exec_symlink(Call &call);
+int exec_link(Call &call);
+
+int exec_unlink(Call &call);
+int exec_rmdir(Call &call);
+int exec_rename(Call &call);
+
+int exec_open(Call &call);
+int exec_create(Call &call);
+
+int exec_read(Call &call);
+int exec_write(Call &call);
+int exec_fsync(Call &call);
+int exec_readdir(Call &call);
+
+int exec_getattr(Call &call);
+int exec_setattr(Call &call);
+int exec_statfs(Call &call);
+
+int exec_getxattr(Call &call);
+int exec_setxattr(Call &call);
+int exec_listxattr(Call &call);
+int exec_removexattr(Call &call);
+
+} // namespace qtfs::engine
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// The channel, the policy and the workers, put together.
+
+#ifndef QTFS_ENGINE_ENGINE_HH
+#define QTFS_ENGINE_ENGINE_HH
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "channel.hh"
+#include "policy.hh"
+#include "worker.hh"
+
+namespace qtfs::engine {
+
+class Engine {
+public:
+  Engine(Channel channel, Whitelist whitelist, WorkerEvents events)
+      : channel_(std::move(channel)), policy_(std::move(whitelist)), events_(std::move(events))
+  {
+  }
+  Engine(const Engine &) = delete;
+  ~Engine() { stop(); }
+
+  // Begins to serve.  Returns what could not be done, or nothing.
+  std::string start(unsigned threads);
+
+  // Puts @whitelist in force; what the module granted by the old one is void.
+  std::error_code reload(Whitelist whitelist);
+
+  // Takes no more requests and waits for those being executed.
+  void stop();
+
+private:
+  Channel channel_;
+  Policy policy_;
+  const WorkerEvents events_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+} // namespace qtfs::engine
+
+#endif

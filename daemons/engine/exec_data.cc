@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// READ, WRITE, FSYNC: for what the module doesn't do itself.
+
+#include <algorithm>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <vector>
+
+#include "call.hh"
+
+namespace qtfs::engine {
+
+namespace {
+
+struct Written {
+  ssize_t count = -1; // -1: errno says why
+  std::uint64_t end = 0;
+};
+
+// How the write differs from one without flags to the open file.
+int write_flags(const Call &call, std::uint32_t flags)
+{
+  const std::uint32_t open = call.slot.open_flags();
+  int native = 0;
+
+  if (flags & QTFS_WRITE_SYNC && (open & QTFS_O_SYNC) != QTFS_O_SYNC)
+    native |= RWF_SYNC;
+  if (flags & QTFS_WRITE_DSYNC && !(open & QTFS_O_DSYNC))
+    native |= RWF_DSYNC;
+  if (flags & QTFS_WRITE_APPEND && !(open & QTFS_O_APPEND))
+    native |= RWF_APPEND;
+  return native;
+}
+
+Written write_at(int fd, std::span<const std::byte> data, std::uint64_t offset, int flags)
+{
+  const iovec vector = {const_cast<std::byte *>(data.data()), data.size()};
+  const auto position = static_cast<off_t>(offset);
+
+  ssize_t count = flags ? ::pwritev2(fd, &vector, 1, position, flags)
+                        : ::pwrite(fd, data.data(), data.size(), position);
+  if (count < 0 && errno == ESPIPE)
+    count = ::write(fd, data.data(), data.size());
+  return {count, offset + static_cast<std::uint64_t>(std::max<ssize_t>(count, 0))};
+}
+
+// Only the file's own position tells where the data went, and requests for one
+// open may be on several threads.  Without flags it is write(), since files of
+// /proc and sysfs know no flags.
+Written append(int fd, std::span<const std::byte> data, int flags)
+{
+  static std::mutex position_lock;
+  const std::lock_guard<std::mutex> lock(position_lock);
+  const iovec vector = {const_cast<std::byte *>(data.data()), data.size()};
+
+  const ssize_t count =
+    flags ? ::pwritev2(fd, &vector, 1, -1, flags) : ::write(fd, data.data(), data.size());
+  if (count < 0)
+    return {};
+  const off_t end = ::lseek(fd, 0, SEEK_CUR);
+  return {count, end < 0 ? 0 : static_cast<std::uint64_t>(end)};
+}
+
+// Whether writing the same to the same place again changes nothing more: in a
+// file that is on a disk, or might be.
+bool repeatable(int fd, const struct stat &st)
+{
+  struct statfs fs;
+
+  return S_ISREG(st.st_mode) && ::fstatfs(fd, &fs) == 0 && fs.f_blocks != 0;
+}
+
+// How much of @data there is at @offset already, all of what is there being
+// the same; -1 if something else is there.
+ssize_t found_at(const std::string &object, std::span<const std::byte> data, std::uint64_t offset)
+{
+  const Fd fd(::open(object.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::vector<std::byte> found(data.size());
+  const ssize_t len =
+    fd ? ::pread(fd.get(), found.data(), found.size(), static_cast<off_t>(offset)) : -1;
+
+  if (len < 0 || !std::equal(found.begin(), found.begin() + len, data.begin()))
+    return -1;
+  return len;
+}
+
+} // namespace
+
+int exec_read(Call &call)
+{
+  if (!call.judge.allows(Section::Read, call.slot.path(0)))
+    return EACCES;
+
+  const auto &body = call.slot.body<qtfs_read>();
+  const int fd = call.slot.open();
+  const std::span<std::byte> room = call.slot.room(le(body.size));
+  ssize_t len = ::pread(fd, room.data(), room.size(), static_cast<off_t>(le(body.offset)));
+  if (len < 0 && errno == ESPIPE)
+    len = ::read(fd, room.data(), room.size());
+  if (len < 0)
+    return errno;
+  call.slot.set_data_len(static_cast<std::size_t>(len));
+  return 0;
+}
+
+// The note's number is the file's size, which is where an append goes.
+int exec_write(Call &call)
+{
+  if (!call.judge.allows(Section::Write, call.slot.path(0)))
+    return EACCES;
+
+  const auto &body = call.slot.body<qtfs_write>();
+  const std::uint32_t flags = le(body.flags);
+  const int fd = call.slot.open();
+  const std::span<const std::byte> data = call.slot.data();
+  const bool appends = flags & QTFS_WRITE_APPEND || call.slot.open_flags() & QTFS_O_APPEND;
+  struct stat st;
+  if (::fstat(fd, &st) != 0)
+    return errno;
+  auto size = static_cast<std::uint64_t>(st.st_size);
+
+  Written written;
+  if (call.slot.resent()) {
+    const std::optional<Note> earlier = call.earlier();
+
+    // What a write to sysfs or a FIFO has done can't be found out.
+    if (!earlier || !repeatable(fd, st))
+      return EIO;
+    if (appends && size > earlier->number) {
+      written.count = found_at(ProcPath(fd).c_str(), data, earlier->number);
+      if (written.count < 0)
+        return EIO;
+      written.end = earlier->number + static_cast<std::uint64_t>(written.count);
+    }
+  }
+
+  if (written.count < 0) {
+    call.begin({}, {}, size);
+    written = appends ? append(fd, data, write_flags(call, flags))
+                      : write_at(fd, data, le(body.offset), write_flags(call, flags));
+    if (written.count < 0)
+      return errno;
+  }
+  auto &reply = call.slot.reply_body<qtfs_write_rep>();
+  reply.end = le(static_cast<__u64>(written.end));
+  reply.count = le(static_cast<__u32>(written.count));
+  return 0;
+}
+
+int exec_fsync(Call &call)
+{
+  const std::uint32_t flags = le(call.slot.body<qtfs_fsync>().flags);
+
+  return status_of(flags & QTFS_FSYNC_DATA ? ::fdatasync(call.slot.open())
+                                           : ::fsync(call.slot.open()));
+}
+
+} // namespace qtfs::engine

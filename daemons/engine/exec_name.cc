@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// Names that are looked up: ATTACH, LOOKUP, READLINK.
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "call.hh"
+
+namespace qtfs::engine {
+
+namespace {
+
+// Where the object of @fd is, empty if that can't be told.
+std::string path_of(int fd)
+{
+  std::array<char, QTFS_PATH_MAX + 1> buffer;
+  const ssize_t len = ::readlink(ProcPath(fd).c_str(), buffer.data(), buffer.size());
+
+  // What the engine's root doesn't lead to begins with something else.
+  if (len <= 0 || static_cast<std::size_t>(len) == buffer.size() || buffer[0] != '/')
+    return {};
+  return {buffer.data(), static_cast<std::size_t>(len)};
+}
+
+} // namespace
+
+// The only path that a client ever sends.  It may lead through symbolic links,
+// so that what counts is where it ended.
+int exec_attach(Call &call)
+{
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+
+  Fd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, call.name(), &how, sizeof(how))));
+  struct stat st;
+  if (!fd || ::fstat(fd.get(), &st) != 0)
+    return errno;
+  if (st.st_nlink == 0) // its path isn't one
+    return ENOENT;
+  if (!call.judge.allows(Section::Mount, path_of(fd.get())))
+    return EACCES;
+  call.slot.set_fd(std::move(fd));
+  return 0;
+}
+
+int exec_lookup(Call &call)
+{
+  if (!call.judge.allows(Section::Mount, call.child()))
+    return EACCES;
+  return call.reply(look_up(call.slot.node(), call.name()));
+}
+
+int exec_readlink(Call &call)
+{
+  if (!call.judge.allows(Section::Mount, call.slot.path(0)))
+    return EACCES;
+
+  const std::span<std::byte> room = call.slot.room(QTFS_PATH_MAX + 1);
+  const ssize_t len =
+    ::readlinkat(call.slot.node(), "", reinterpret_cast<char *>(room.data()), room.size());
+  if (len < 0) {
+    struct stat st;
+
+    // An empty name has an errno of its own for what isn't a link.
+    if (errno == ENOENT && ::fstat(call.slot.node(), &st) == 0 && !S_ISLNK(st.st_mode))
+      return EINVAL;
+    return errno;
+  }
+  if (static_cast<std::size_t>(len) > QTFS_PATH_MAX)
+    return ENAMETOOLONG;
+  call.slot.set_data_len(static_cast<std::size_t>(len));
+  return 0;
+}
+
+} // namespace qtfs::engine

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// qtfs-engine: starts, reloads and stops the engine, and says so.
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "child.hh"
+#include "engine.hh"
+#include "log.hh"
+#include "options.hh"
+
+namespace qtfs::engine {
+
+namespace {
+
+constexpr const char *udsproxyd = "/usr/sbin/udsproxyd";
+
+// Every node and open file of a request is a descriptor for a moment.
+void raise_file_limit()
+{
+  rlimit limit = {};
+
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("limit of open files: {}, ignoring", last_error().message());
+}
+
+std::optional<Whitelist> load_whitelist(const std::string &file)
+{
+  Result<Whitelist, Whitelist::Error> whitelist = Whitelist::load(file);
+  struct stat st;
+
+  if (!whitelist) {
+    spdlog::error("{}", whitelist.error().text());
+    if (whitelist.error().code == ENOENT)
+      spdlog::error("without a whitelist nothing is served: write one (qtfs-engine comes with a "
+                    "sample) or name another file with --whitelist");
+    return std::nullopt;
+  }
+  if (::stat(file.c_str(), &st) == 0 && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH))))
+    spdlog::warn("{}: others than root can change it", file);
+  if (whitelist->items(Section::Mount).empty())
+    spdlog::warn("{}: nothing in [Mount], so nothing can be mounted", file);
+  return std::move(*whitelist);
+}
+
+// Wakes the main thread when a worker fails.
+class Alarm {
+public:
+  Alarm() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  int fd() const { return fd_.get(); }
+  void ring() const { ::eventfd_write(fd_.get(), 1); }
+
+private:
+  Fd fd_;
+};
+
+void reload(Engine &engine, const std::string &file)
+{
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+
+  std::optional<Whitelist> whitelist = load_whitelist(file);
+  if (!whitelist) {
+    spdlog::error("the whitelist stays as it was");
+  } else if (const std::error_code error = engine.reload(std::move(*whitelist))) {
+    spdlog::error("the module doesn't take note of the new whitelist: {}", error.message());
+  } else {
+    spdlog::info("{} loaded", file);
+  }
+  ::sd_notify(0, "READY=1");
+}
+
+// Returns when the engine shall end; the exit status.
+int wait_for_end(Engine &engine, const Options &options, int signals, const Alarm &alarm)
+{
+  std::array<pollfd, 2> events = {{{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}}};
+
+  for (;;) {
+    if (::poll(events.data(), events.size(), -1) < 0)
+      continue;
+    if (events[1].revents)
+      return EXIT_FAILURE;
+
+    signalfd_siginfo info;
+    if (::read(signals, &info, sizeof(info)) != sizeof(info))
+      continue;
+    if (info.ssi_signo != SIGHUP)
+      return EXIT_SUCCESS;
+    reload(engine, options.whitelist);
+  }
+}
+
+Child start_udsproxyd(const std::vector<std::string> &args)
+{
+  if (::access(udsproxyd, X_OK) != 0) {
+    spdlog::warn("{}: {}, unix sockets aren't forwarded", udsproxyd, last_error().message());
+    return {};
+  }
+  Result<Child> child = Child::start(udsproxyd, args);
+  if (!child) {
+    spdlog::warn("{}: {}, unix sockets aren't forwarded", udsproxyd, child.error().message());
+    return {};
+  }
+  return std::move(*child);
+}
+
+int run(const Options &options, int signals)
+{
+  if (::geteuid() != 0) {
+    spdlog::error("qtfs-engine must run as root");
+    return EXIT_FAILURE;
+  }
+  std::optional<Whitelist> whitelist = load_whitelist(options.whitelist);
+  if (!whitelist)
+    return EXIT_FAILURE;
+  raise_file_limit();
+
+  Result<Channel, std::string> channel = Channel::open();
+  if (!channel) {
+    spdlog::error("{}", channel.error());
+    return EXIT_FAILURE;
+  }
+  const Alarm alarm;
+  Engine engine(std::move(*channel), std::move(*whitelist),
+                logged_events([&alarm] { alarm.ring(); }));
+  const std::string problem = engine.start(options.threads);
+  if (!problem.empty()) {
+    spdlog::error("{}", problem);
+    return EXIT_FAILURE;
+  }
+
+  Child proxy;
+  if (options.udsproxyd)
+    proxy = start_udsproxyd(*options.udsproxyd);
+
+  spdlog::info("ready");
+  ::sd_notifyf(0, "READY=1\nSTATUS=Serving with %u threads", options.threads);
+  const int status = wait_for_end(engine, options, signals, alarm);
+
+  ::sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests");
+  engine.stop();
+  spdlog::info("stopped");
+  return status;
+}
+
+} // namespace
+
+} // namespace qtfs::engine
+
+int main(int argc, char **argv)
+{
+  using namespace qtfs;
+
+  const Result<engine::Options, int> options = engine::parse_options(argc, argv);
+  if (!options)
+    return options.error();
+  engine::set_up_log(options->log_level);
+
+  // Before any thread exists, so that none of them gets one.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) {
+    spdlog::error("signalfd: {}", last_error().message());
+    return EXIT_FAILURE;
+  }
+  return engine::run(*options, signals.get());
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// ATTACH, LOOKUP, READLINK.
+
+#include <fcntl.h>
+#include <filesystem>
+#include <unistd.h>
+
+#include "bytes.hh"
+#include "engine_fixture.hh"
+
+namespace qtfs::test {
+
+using Attach = EngineTest;
+using Lookup = EngineTest;
+using Readlink = EngineTest;
+
+namespace {
+
+bool is_o_path(int fd)
+{
+  return ::fcntl(fd, F_GETFL) & O_PATH;
+}
+
+} // namespace
+
+TEST_F(Attach, LeadsToTheDirectory)
+{
+  ::mkdir(yes("root").c_str(), 0755);
+  slot_.request(QTFS_OP_ATTACH).name(yes("root"));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(path_of(slot_.reply_fd()), yes("root"));
+  EXPECT_TRUE(is_o_path(slot_.reply_fd()));
+}
+
+TEST_F(Attach, IsJudgedByWhereLinksLead)
+{
+  ::symlink(no().c_str(), yes("out").c_str());
+  ::symlink(yes().c_str(), no("in").c_str());
+
+  slot_.request(QTFS_OP_ATTACH).name(yes("out"));
+  EXPECT_EQ(run(slot_), EACCES);
+  slot_.request(QTFS_OP_ATTACH).name(no("in"));
+  EXPECT_EQ(run(slot_), 0);
+}
+
+// The historical engine looked at the first "/.." only.
+TEST_F(Attach, IsJudgedByWhereDotDotLeads)
+{
+  std::filesystem::create_directories(yes("..a"));
+  for (const char *tail : {"..a/../../no", "../no", "..a/../../../../../etc"}) {
+    slot_.request(QTFS_OP_ATTACH).name(yes(tail));
+    EXPECT_EQ(run(slot_), EACCES) << tail;
+  }
+  slot_.request(QTFS_OP_ATTACH).name(no("../yes/..a"));
+  EXPECT_EQ(run(slot_), 0);
+}
+
+TEST_F(Attach, NeverUsesMagicLinks)
+{
+  use_whitelist(everything("/"));
+  slot_.request(QTFS_OP_ATTACH).name("/proc/self/root");
+  EXPECT_EQ(run(slot_), ELOOP);
+}
+
+TEST_F(Attach, WantsADirectory)
+{
+  write_file(yes("file"), "");
+  slot_.request(QTFS_OP_ATTACH).name(yes("file"));
+  EXPECT_EQ(run(slot_), ENOTDIR);
+  slot_.request(QTFS_OP_ATTACH).name(yes("none"));
+  EXPECT_EQ(run(slot_), ENOENT);
+}
+
+TEST_F(Lookup, FindsWithoutFollowing)
+{
+  ::symlink("/etc", yes("link").c_str());
+  slot_.request(QTFS_OP_LOOKUP).node(yes()).name("link");
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(path_of(slot_.reply_fd()), yes("link"));
+  EXPECT_TRUE(is_o_path(slot_.reply_fd()));
+}
+
+TEST_F(Lookup, HasTheErrnosOfALocalOne)
+{
+  write_file(yes("file"), "");
+  slot_.request(QTFS_OP_LOOKUP).node(yes()).name("none");
+  EXPECT_EQ(run(slot_), ENOENT);
+  slot_.request(QTFS_OP_LOOKUP).node(yes("file")).name("x");
+  EXPECT_EQ(run(slot_), ENOTDIR);
+
+  // A directory that the caller may not search.
+  ::mkdir(yes("closed").c_str(), 0700);
+  write_file(yes("closed/file"), "");
+  slot_.request(QTFS_OP_LOOKUP).node(yes("closed")).name("file").caller(1000, 1000);
+  EXPECT_EQ(run(slot_), EACCES);
+}
+
+TEST_F(Lookup, TakesNamesOfTheGreatestLength)
+{
+  const std::string name(255, 'x');
+
+  write_file(yes(name), "");
+  slot_.request(QTFS_OP_LOOKUP).node(yes()).name(name);
+  EXPECT_EQ(run(slot_), 0);
+}
+
+// The module checks names.  All the same, none but a component gets through.
+TEST_F(Lookup, RefusesWhatIsNoComponent)
+{
+  for (const std::string &name :
+       {std::string(".."), std::string("."), std::string("a/b"), std::string("../no"),
+        std::string("/etc"), std::string("a\0b", 3), std::string(256, 'x')}) {
+    slot_.request(QTFS_OP_LOOKUP).node(yes()).name(name);
+    EXPECT_EQ(run(slot_), EINVAL) << name;
+  }
+}
+
+TEST_F(Readlink, GivesTheTarget)
+{
+  const std::string target(4095, 't');
+
+  ::symlink(target.c_str(), yes("long").c_str());
+  ::symlink("../x", yes("short").c_str());
+  slot_.request(QTFS_OP_READLINK).node(yes("short"));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(slot_.reply_data(), "../x");
+  slot_.request(QTFS_OP_READLINK).node(yes("long"));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(slot_.reply_data(), target);
+}
+
+TEST_F(Readlink, WantsALink)
+{
+  write_file(yes("file"), "");
+  slot_.request(QTFS_OP_READLINK).node(yes("file"));
+  EXPECT_EQ(run(slot_), EINVAL);
+}
+
+} // namespace qtfs::test

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// The checks of common/frame.h, which are the same in the kernel.
+
+#include <cstring>
+#include <functional>
+#include <gtest/gtest.h>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "abi.hh"
+#include "bytes.hh"
+
+namespace qtfs::test {
+
+namespace {
+
+constexpr std::uint32_t max_data = QTFS_DATA_MIN;
+
+struct Frame {
+  qtfs_hdr hdr = {};
+  qtfs_req req = {};
+  std::string args;
+};
+
+const std::string &sample_name(unsigned kind)
+{
+  static const std::vector<std::string> names = {"",          "name",   "/a/path",
+                                                 "../target", "user.x", "host 1"};
+
+  return names.at(kind);
+}
+
+void fix_lengths(Frame &frame)
+{
+  frame.hdr.len = le(static_cast<__u32>(sizeof(frame.hdr) + sizeof(frame.req) + frame.args.size() +
+                                        le(frame.hdr.data_len)));
+}
+
+Frame good_request(unsigned op)
+{
+  const struct qtfs_op_info *info = qtfs_op_info(op);
+  Frame frame;
+
+  frame.hdr.magic = le(QTFS_MAGIC);
+  frame.hdr.op = le(static_cast<__u16>(op));
+  frame.hdr.body_len = le(info->req_body);
+  if (info->flags & QTFS_DATA_OUT)
+    frame.hdr.data_len = le(__u32{8});
+  frame.req.node = info->flags & QTFS_HAS_NODE ? 1 : 0;
+  frame.req.node2 = info->flags & QTFS_HAS_NODE2 ? 2 : 0;
+  frame.req.open = info->flags & QTFS_HAS_OPEN ? 3 : 0;
+  frame.req.ngroups = le(__u32{2});
+  frame.args.assign(info->req_body + 8u, '\0');
+  if (op == QTFS_OP_HELLO) {
+    qtfs_hello hello = {};
+
+    hello.epoch = le(__u64{1});
+    hello.max_data = le(__u32{QTFS_DATA_MIN});
+    hello.version = hello.version_min = le(__u16{QTFS_VERSION});
+    std::memcpy(frame.args.data(), &hello, sizeof(hello));
+  }
+  for (unsigned i = 0; i < 2; i++) {
+    const std::string &name = sample_name(info->name_kind[i]);
+
+    frame.req.name_len[i] = le(static_cast<__u16>(name.size()));
+    frame.args += name;
+  }
+  fix_lengths(frame);
+  return frame;
+}
+
+Frame good_reply(unsigned op)
+{
+  const struct qtfs_op_info *info = qtfs_op_info(op);
+  Frame frame;
+
+  frame.hdr.magic = le(QTFS_MAGIC);
+  frame.hdr.op = le(static_cast<__u16>(op));
+  frame.hdr.flags = le(__u16{QTFS_FRAME_REPLY});
+  frame.hdr.body_len = le(info->rep_body);
+  if (info->flags & QTFS_DATA_IN)
+    frame.hdr.data_len = le(__u32{16});
+  frame.hdr.len =
+    le(static_cast<__u32>(sizeof(frame.hdr) + info->rep_body + le(frame.hdr.data_len)));
+  return frame;
+}
+
+qtfs_frame_error check_request(const Frame &frame)
+{
+  qtfs_frame_error error = qtfs_check_hdr(&frame.hdr, 0, max_data);
+
+  if (error == QTFS_FRAME_OK)
+    error = qtfs_check_req(&frame.hdr, &frame.req);
+  if (error == QTFS_FRAME_OK)
+    error = qtfs_check_args(&frame.hdr, &frame.req, frame.args.data());
+  return error;
+}
+
+void set_name(Frame &frame, const std::string &name)
+{
+  const std::size_t old = le(frame.req.name_len[0]);
+  const std::size_t at = le(frame.hdr.body_len) + std::size_t{le(frame.req.ngroups)} * 4;
+
+  frame.args.replace(at, old, name);
+  frame.req.name_len[0] = le(static_cast<__u16>(name.size()));
+  fix_lengths(frame);
+}
+
+} // namespace
+
+TEST(Frame, TakesAGoodRequestAndReplyOfEveryOperation)
+{
+  for (unsigned op = 1; op < QTFS_OP_END; op++) {
+    const bool from_server = qtfs_op_info(op)->flags & QTFS_FROM_SERVER;
+
+    EXPECT_EQ(check_request(good_request(op)), from_server ? QTFS_FRAME_BAD_OP : QTFS_FRAME_OK)
+      << qtfs_op_info(op)->name;
+
+    Frame reply = good_reply(op);
+    EXPECT_EQ(qtfs_check_hdr(&reply.hdr, 1, max_data), QTFS_FRAME_OK) << qtfs_op_info(op)->name;
+    reply.hdr.data_len = 0;
+    reply.hdr.status = le(__u32{EIO});
+    if (!(qtfs_op_info(op)->flags & QTFS_HANDSHAKE))
+      reply.hdr.body_len = 0;
+    reply.hdr.len = le(static_cast<__u32>(sizeof(reply.hdr) + le(reply.hdr.body_len)));
+    EXPECT_EQ(qtfs_check_hdr(&reply.hdr, 1, max_data), QTFS_FRAME_OK) << qtfs_op_info(op)->name;
+  }
+}
+
+TEST(Frame, KnowsItsOperations)
+{
+  EXPECT_EQ(qtfs_op_info(0), nullptr);
+  EXPECT_EQ(qtfs_op_info(QTFS_OP_END), nullptr);
+  EXPECT_EQ(qtfs_op_info(~0u), nullptr);
+  EXPECT_STREQ(qtfs_op_info(QTFS_OP_MKDIR)->name, "MKDIR");
+}
+
+struct BadFrame {
+  const char *what;
+  unsigned op;
+  bool reply;
+  qtfs_frame_error expected;
+  std::function<void(Frame &)> spoil;
+};
+
+std::ostream &operator<<(std::ostream &out, const BadFrame &bad)
+{
+  return out << bad.what;
+}
+
+class FrameErrors : public testing::TestWithParam<BadFrame> {};
+
+TEST_P(FrameErrors, AreFound)
+{
+  const BadFrame &bad = GetParam();
+  Frame frame = bad.reply ? good_reply(bad.op) : good_request(bad.op);
+
+  bad.spoil(frame);
+  const qtfs_frame_error error =
+    bad.reply ? qtfs_check_hdr(&frame.hdr, 1, max_data) : check_request(frame);
+  EXPECT_EQ(error, bad.expected) << qtfs_frame_strerror(error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+  Requests, FrameErrors,
+  testing::Values(
+    BadFrame{"Magic", QTFS_OP_PING, false, QTFS_FRAME_BAD_MAGIC, [](Frame &f) { f.hdr.magic = 0; }},
+    BadFrame{"OpZero", QTFS_OP_PING, false, QTFS_FRAME_BAD_OP, [](Frame &f) { f.hdr.op = 0; }},
+    BadFrame{"OpBehindTheLast", QTFS_OP_PING, false, QTFS_FRAME_BAD_OP,
+             [](Frame &f) { f.hdr.op = le(__u16{QTFS_OP_END}); }},
+    BadFrame{"ReplyForARequest", QTFS_OP_PING, false, QTFS_FRAME_BAD_FLAGS,
+             [](Frame &f) { f.hdr.flags = le(__u16{QTFS_FRAME_REPLY}); }},
+    BadFrame{"UnknownFlag", QTFS_OP_PING, false, QTFS_FRAME_BAD_FLAGS,
+             [](Frame &f) { f.hdr.flags = le(__u16{4}); }},
+    BadFrame{"HeaderReserved", QTFS_OP_PING, false, QTFS_FRAME_BAD_FLAGS,
+             [](Frame &f) { f.hdr.reserved = 1; }},
+    BadFrame{"Status", QTFS_OP_PING, false, QTFS_FRAME_BAD_STATUS,
+             [](Frame &f) { f.hdr.status = le(__u32{1}); }},
+    BadFrame{"TooMuchData", QTFS_OP_WRITE, false, QTFS_FRAME_BAD_COUNT,
+             [](Frame &f) {
+               f.hdr.data_len = le(max_data + 1);
+               fix_lengths(f);
+             }},
+    BadFrame{"DataWhereThereIsNone", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_COUNT,
+             [](Frame &f) {
+               f.hdr.data_len = le(__u32{1});
+               fix_lengths(f);
+             }},
+    BadFrame{"DataOfTheReply", QTFS_OP_READ, false, QTFS_FRAME_BAD_COUNT,
+             [](Frame &f) {
+               f.hdr.data_len = le(__u32{1});
+               fix_lengths(f);
+             }},
+    BadFrame{"BodyShort", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.body_len = 0; }},
+    BadFrame{"BodyWhereThereIsNone", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.body_len = le(__u16{8}); }},
+    BadFrame{"LengthShort", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.len = le(le(f.hdr.len) - 1); }},
+    BadFrame{"LengthLong", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.len = le(le(f.hdr.len) + 1); }},
+    BadFrame{"LengthHuge", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.len = ~__u32{0}; }},
+    BadFrame{"LengthZero", QTFS_OP_MKDIR, false, QTFS_FRAME_BAD_LENGTH,
+             [](Frame &f) { f.hdr.len = 0; }},
+    BadFrame{"TooManyGroups", QTFS_OP_PING, false, QTFS_FRAME_BAD_COUNT,
+             [](Frame &f) { f.req.ngroups = le(__u32{QTFS_GROUPS_MAX + 1}); }},
+    BadFrame{"GroupsThatOverflow", QTFS_OP_PING, false, QTFS_FRAME_BAD_COUNT,
+             [](Frame &f) { f.req.ngroups = le(__u32{0x40000002}); }},
+    BadFrame{"NoNode", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_OBJECT,
+             [](Frame &f) { f.req.node = 0; }},
+    BadFrame{"NoNode2", QTFS_OP_LINK, false, QTFS_FRAME_BAD_OBJECT,
+             [](Frame &f) { f.req.node2 = 0; }},
+    BadFrame{"Node2WhereThereIsNone", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_OBJECT,
+             [](Frame &f) { f.req.node2 = 1; }},
+    BadFrame{"NoOpen", QTFS_OP_READ, false, QTFS_FRAME_BAD_OBJECT,
+             [](Frame &f) { f.req.open = 0; }},
+    BadFrame{"OpenWhereThereIsNone", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_OBJECT,
+             [](Frame &f) { f.req.open = 1; }},
+    BadFrame{"RequestReserved", QTFS_OP_PING, false, QTFS_FRAME_BAD_FIELD,
+             [](Frame &f) { f.req.reserved = 1; }},
+    BadFrame{"Umask", QTFS_OP_PING, false, QTFS_FRAME_BAD_FIELD,
+             [](Frame &f) { f.req.umask = le(__u16{01000}); }},
+    BadFrame{"NameMissing", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, ""); }},
+    BadFrame{"NameWhereThereIsNone", QTFS_OP_READ, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "x"); }},
+    BadFrame{"NameTooLong", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, std::string(256, 'a')); }},
+    BadFrame{"NameWithSlash", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "a/b"); }},
+    BadFrame{"NameWithNul", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, std::string("a\0b", 3)); }},
+    BadFrame{"Dot", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME, [](Frame &f) { set_name(f, "."); }},
+    BadFrame{"DotDot", QTFS_OP_UNLINK, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, ".."); }},
+    BadFrame{"RelativePath", QTFS_OP_ATTACH, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "a"); }},
+    BadFrame{"LongPath", QTFS_OP_ATTACH, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "/" + std::string(4095, 'a')); }},
+    BadFrame{"LabelWithNewline", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "a\nb"); }},
+    BadFrame{"LabelNotAscii", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, "\xc3\xa4"); }},
+    BadFrame{"LongLabel", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
+             [](Frame &f) { set_name(f, std::string(65, 'a')); }}),
+  [](const testing::TestParamInfo<BadFrame> &bad) { return bad.param.what; });
+
+INSTANTIATE_TEST_SUITE_P(
+  Replies, FrameErrors,
+  testing::Values(BadFrame{"RequestForAReply", QTFS_OP_PING, true, QTFS_FRAME_BAD_FLAGS,
+                           [](Frame &f) { f.hdr.flags = 0; }},
+                  BadFrame{"StatusTooLarge", QTFS_OP_PING, true, QTFS_FRAME_BAD_STATUS,
+                           [](Frame &f) { f.hdr.status = le(__u32{QTFS_ERRNO_MAX + 1}); }},
+                  BadFrame{"ErrorWithBody", QTFS_OP_MKDIR, true, QTFS_FRAME_BAD_LENGTH,
+                           [](Frame &f) { f.hdr.status = le(__u32{1}); }},
+                  BadFrame{"ErrorWithData", QTFS_OP_READ, true, QTFS_FRAME_BAD_LENGTH,
+                           [](Frame &f) { f.hdr.status = le(__u32{1}); }},
+                  BadFrame{"BodyMissing", QTFS_OP_MKDIR, true, QTFS_FRAME_BAD_LENGTH,
+                           [](Frame &f) {
+                             f.hdr.body_len = 0;
+                             f.hdr.len = le(__u32{sizeof(f.hdr)});
+                           }},
+                  BadFrame{"ReplyLength", QTFS_OP_READ, true, QTFS_FRAME_BAD_LENGTH,
+                           [](Frame &f) { f.hdr.len = le(le(f.hdr.len) + 1); }},
+                  BadFrame{"DataOfTheRequest", QTFS_OP_WRITE, true, QTFS_FRAME_BAD_COUNT,
+                           [](Frame &f) { f.hdr.data_len = le(__u32{1}); }},
+                  BadFrame{"ReplyTooMuchData", QTFS_OP_READ, true, QTFS_FRAME_BAD_COUNT,
+                           [](Frame &f) { f.hdr.data_len = le(max_data + 1); }}),
+  [](const testing::TestParamInfo<BadFrame> &bad) { return bad.param.what; });
+
+TEST(Frame, TakesNamesOfEveryLengthThatIsAllowed)
+{
+  for (const std::string &name : {std::string(255, 'a'), std::string("..."), std::string("..a"),
+                                  std::string(".a"), std::string("a\n\xff")}) {
+    Frame frame = good_request(QTFS_OP_UNLINK);
+
+    set_name(frame, name);
+    EXPECT_EQ(check_request(frame), QTFS_FRAME_OK) << name;
+  }
+}
+
+// What is accepted must be inside of what was received, and mutations of good
+// frames come much nearer to being accepted than noise does.  The arguments are
+// in memory of exactly their size, so that AddressSanitizer sees a step outside.
+TEST(Frame, NeverLooksOutsideWhateverTheHeadersSay)
+{
+  std::mt19937_64 random(42);
+  unsigned accepted = 0;
+
+  for (int i = 0; i < 200'000; i++) {
+    Frame frame = good_request(1 + static_cast<unsigned>(random() % (QTFS_OP_END - 1)));
+    std::array<std::byte, sizeof(qtfs_hdr) + sizeof(qtfs_req)> headers;
+
+    std::memcpy(headers.data(), &frame.hdr, sizeof(frame.hdr));
+    std::memcpy(headers.data() + sizeof(frame.hdr), &frame.req, sizeof(frame.req));
+    for (auto n = random() % 4; n > 0; n--)
+      headers[random() % headers.size()] ^= static_cast<std::byte>(1u << random() % 8);
+    std::memcpy(&frame.hdr, headers.data(), sizeof(frame.hdr));
+    std::memcpy(&frame.req, headers.data() + sizeof(frame.hdr), sizeof(frame.req));
+
+    const bool reply = random() % 8 == 0;
+    if (qtfs_check_hdr(&frame.hdr, reply, max_data) != QTFS_FRAME_OK || reply ||
+        qtfs_check_req(&frame.hdr, &frame.req) != QTFS_FRAME_OK)
+      continue;
+
+    // As the receiver does: what the headers announce is read.
+    const std::size_t args_len = qtfs_request_args_len(&frame.hdr, &frame.req);
+    ASSERT_LE(args_len, QTFS_ARGS_MAX);
+    ASSERT_EQ(le(frame.hdr.len),
+              sizeof(qtfs_hdr) + sizeof(qtfs_req) + args_len + le(frame.hdr.data_len));
+    const auto args = std::make_unique<char[]>(args_len);
+    for (std::size_t at = 0; at < args_len; at++)
+      args[at] = static_cast<char>(random());
+    if (qtfs_check_args(&frame.hdr, &frame.req, args.get()) == QTFS_FRAME_OK)
+      accepted++;
+  }
+  EXPECT_GT(accepted, 1000u); // else this tests nothing
+}
+
+} // namespace qtfs::test
