@@ -47,6 +47,31 @@ static bool stamp_data(struct qtfs_inode *qi, struct timespec64 mtime, struct ti
 	return true;
 }
 
+/* Whether the page cache has data that the server hasn't. */
+bool qtfs_dirty(const struct inode *inode)
+{
+	return S_ISREG(inode->i_mode) &&
+	       (mapping_tagged(inode->i_mapping, PAGECACHE_TAG_DIRTY) ||
+		mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK));
+}
+
+/* Drops the cached data of @inode, which others have changed, after writing ours. */
+void qtfs_drop_data(struct inode *inode)
+{
+	if (!S_ISREG(inode->i_mode) || !inode->i_mapping->nrpages)
+		return;
+	qtfs_clean(inode);
+	invalidate_inode_pages2(inode->i_mapping);
+}
+
+/* Answers that are under way are older than a change of our own to @inode. */
+void qtfs_changed(struct inode *inode)
+{
+	spin_lock(&inode->i_lock);
+	qtfs_i(inode)->version = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
+	spin_unlock(&inode->i_lock);
+}
+
 static bool update(struct inode *inode, const struct qtfs_attr *attr)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);
@@ -59,15 +84,20 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 	inode->i_gid = make_kgid(&init_user_ns, le32_to_cpu(attr->gid));
 	set_nlink(inode, le32_to_cpu(attr->nlink));
 	inode_set_atime_to_ts(inode, time_from(&attr->atime));
-	inode_set_mtime_to_ts(inode, mtime);
 	inode_set_ctime_to_ts(inode, ctime);
 	inode->i_blocks = le64_to_cpu(attr->blocks);
-	i_size_write(inode, size);
 	qi->flags = le32_to_cpu(attr->flags);
 	qi->blksize = le32_to_cpu(attr->blksize);
 	qi->attributes = le64_to_cpu(attr->attributes);
 	qi->attributes_mask = le64_to_cpu(attr->attributes_mask);
 	qi->btime = time_from(&attr->btime);
+	/* What is still to be written back may have made it longer. */
+	if (qtfs_dirty(inode)) {
+		i_size_write(inode, max(size, i_size_read(inode)));
+		return false;
+	}
+	inode_set_mtime_to_ts(inode, mtime);
+	i_size_write(inode, size);
 	return stamp_data(qi, mtime, ctime, size, le64_to_cpu(attr->change));
 }
 
@@ -77,8 +107,10 @@ static void believe(struct inode *inode, const struct qtfs_age *age)
 	struct qtfs_sb *sbi = qtfs_sb(inode->i_sb);
 	struct qtfs_inode *qi = qtfs_i(inode);
 
-	if ((qi->flags & QTFS_ATTR_UNCACHED) || !sbi->attr_ttl)
+	if ((qi->flags & QTFS_ATTR_UNCACHED) || !sbi->attr_ttl || qtfs_dirty(inode)) {
+		qi->attr_expires = 0;
 		return;
+	}
 	qi->expiry = atomic_read(&sbi->expiry);
 	/* 0 means expired. */
 	WRITE_ONCE(qi->attr_expires, (jiffies + sbi->attr_ttl) ?: 1);
@@ -106,8 +138,8 @@ void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
 	}
 	spin_unlock(&inode->i_lock);
 
-	if (changed && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
-		invalidate_inode_pages2(inode->i_mapping);
+	if (changed)
+		qtfs_drop_data(inode);
 }
 
 /*
@@ -133,8 +165,8 @@ void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr
 	qi->version = atomic64_inc_return(&session->version);
 	spin_unlock(&inode->i_lock);
 
-	if (changed && !data && S_ISREG(inode->i_mode) && inode->i_mapping->nrpages)
-		invalidate_inode_pages2(inode->i_mapping);
+	if (changed && !data)
+		qtfs_drop_data(inode);
 }
 
 /* Asks again for the attributes of @inode before they are used. */
@@ -204,6 +236,10 @@ int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat 
 	struct qtfs_inode *qi = qtfs_i(inode);
 	int error;
 
+	/* Times and blocks are the server's, so it must have the data. */
+	if (qtfs_dirty(inode) && !(flags & AT_STATX_DONT_SYNC) &&
+	    (mask & (STATX_MTIME | STATX_CTIME | STATX_BLOCKS)))
+		qtfs_clean(inode);
 	if ((flags & AT_STATX_FORCE_SYNC) ||
 	    (!(flags & AT_STATX_DONT_SYNC) && qtfs_attr_expired(inode))) {
 		error = qtfs_refresh_dentry(path->dentry);
@@ -282,6 +318,9 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 	};
 	int error;
 
+	/* What was written before must not come after. */
+	if (qtfs_dirty(inode))
+		qtfs_clean(inode);
 	fill_setattr(&body, iattr);
 	if ((iattr->ia_valid & ATTR_SIZE) && (iattr->ia_valid & ATTR_FILE))
 		rpc.open = qtfs_file(iattr->ia_file)->open;

@@ -2,10 +2,11 @@
 /*
  * Reading and writing files.
  *
- * Reads of ordinary files come from the page cache, writes go straight through
- * to the server and drop the pages they made stale.  With O_DIRECT, and for
- * files whose size means nothing (proc, sysfs, cgroup ...), the cache is not
- * used at all; of the latter one read(2) is one READ and one write(2) one WRITE.
+ * Ordinary files are read from and written to the page cache.  What is appended,
+ * what is written with O_DIRECT or cache=strict, goes straight through to the
+ * server and drops the pages it made stale.  For files whose size means nothing
+ * (proc, sysfs, cgroup ...) there is no cache at all: one read(2) is one READ and
+ * one write(2) one WRITE.
  *
  * Data that bypasses the cache goes through buffers of the request's own, since
  * a killed caller's memory must not be received into.
@@ -78,13 +79,22 @@ static ssize_t read_direct(struct kiocb *iocb, struct iov_iter *to)
 	return done;
 }
 
+static bool bypasses(const struct kiocb *iocb)
+{
+	return (iocb->ki_flags & IOCB_DIRECT) ||
+	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_NONE;
+}
+
 static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	int error;
 
-	if (iocb->ki_flags & IOCB_DIRECT)
-		return read_direct(iocb, to);
+	if (bypasses(iocb)) {
+		error = filemap_write_and_wait_range(inode->i_mapping, iocb->ki_pos,
+						     iocb->ki_pos + iov_iter_count(to) - 1);
+		return error ?: read_direct(iocb, to);
+	}
 	if (qtfs_attr_expired(inode)) {
 		if (iocb->ki_flags & IOCB_NOWAIT)
 			return -EAGAIN;
@@ -173,6 +183,9 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t done = 0, n;
 	int error;
 
+	error = qtfs_clean(mapping->host);
+	if (error)
+		return error;
 	while (iov_iter_count(from)) {
 		n = write_once(iocb, from);
 		if (n < 0) {
@@ -194,6 +207,13 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	return done;
 }
 
+/* Where the end is, when appending, only the server knows. */
+static bool writes_back(const struct kiocb *iocb)
+{
+	return !(iocb->ki_flags & (IOCB_DIRECT | IOCB_APPEND)) &&
+	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_COHERENT;
+}
+
 static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -203,10 +223,12 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EAGAIN;
 	inode_lock(inode);
 	n = generic_write_checks(iocb, from);
-	if (n > 0)
+	if (n > 0 && writes_back(iocb))
+		n = generic_perform_write(iocb, from);
+	else if (n > 0)
 		n = write_through(iocb, from);
 	inode_unlock(inode);
-	return n;
+	return n > 0 ? generic_write_sync(iocb, n) : n;
 }
 
 static ssize_t qtfs_uncached_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -231,11 +253,12 @@ static loff_t qtfs_llseek(struct file *file, loff_t offset, int whence)
 
 const struct file_operations qtfs_file_ops = {
 	.open = qtfs_open,
+	.flush = qtfs_flush,
 	.release = qtfs_release,
 	.llseek = qtfs_llseek,
 	.read_iter = qtfs_read_iter,
 	.write_iter = qtfs_write_iter,
-	.mmap = generic_file_readonly_mmap,
+	.mmap = qtfs_mmap,
 	.splice_read = filemap_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fsync = qtfs_fsync,

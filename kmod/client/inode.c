@@ -14,6 +14,8 @@ static void cache_init_once(void *p)
 	struct qtfs_inode *qi = p;
 
 	inode_init_once(&qi->vfs_inode);
+	spin_lock_init(&qi->writers_lock);
+	INIT_LIST_HEAD(&qi->writers);
 }
 
 int qtfs_inode_cache_init(void)
@@ -35,7 +37,9 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 
 	if (!qi)
 		return NULL;
-	memset((char *)qi + sizeof(qi->vfs_inode), 0, sizeof(*qi) - sizeof(qi->vfs_inode));
+	/* The rest is filled in by the first update. */
+	qi->attr_expires = 0;
+	qi->version = 0;
 	return &qi->vfs_inode;
 }
 

@@ -141,7 +141,7 @@ static void give_back_opens(struct qtfs_session *session)
 		};
 
 		qtfs_rpc_start(session, &rpc, true, NULL, NULL);
-		kfree(file);
+		qtfs_file_free(&file->list);
 	}
 }
 
@@ -162,7 +162,7 @@ void qtfs_give_back_drop(struct qtfs_session *session)
 	llist_for_each_entry_safe(node, next, llist_del_all(&session->forgets), list)
 		kfree(node);
 	llist_for_each_entry_safe(file, next_file, llist_del_all(&session->releases), list)
-		kfree(file);
+		qtfs_file_free(&file->list);
 }
 
 static void dentry_drop_node(struct dentry *dentry)

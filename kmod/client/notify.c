@@ -18,6 +18,7 @@
  */
 #include "qtfs.h"
 
+#include <linux/fsnotify_backend.h>
 #include <linux/slab.h>
 
 struct notification {
@@ -81,6 +82,8 @@ static void apply(struct qtfs_session *session, const struct qtfs_event *event)
 	if (!inode)
 		return;
 	qtfs_expire_attr(inode);
+	if (le32_to_cpu(event->mask) & FS_MODIFY)
+		qtfs_drop_data(inode);
 	if ((what & QTFS_EVENT_NAME) && S_ISDIR(inode->i_mode))
 		expire_name(inode, (const char *)(event + 1), le16_to_cpu(event->name_len));
 	iput(inode);

@@ -31,21 +31,70 @@ u32 qtfs_open_flags(const struct file *file)
 	return flags;
 }
 
+static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_open_rep *rep)
+{
+	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+
+	if (!qf)
+		return NULL;
+	refcount_set(&qf->ref, 1);
+	qf->open = le64_to_cpu(rep->open);
+	qf->flags = le32_to_cpu(rep->flags);
+	qf->cred = get_cred(file->f_cred);
+	INIT_LIST_HEAD(&qf->writer);
+	return qf;
+}
+
+static void file_free(struct qtfs_file *qf)
+{
+	put_cred(qf->cred);
+	qtfs_buf_put(qf->entries);
+	kfree(qf);
+}
+
+/* Drops a reference; the last one gives the open back to the server. */
+void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf)
+{
+	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE, .open = qf->open };
+	int error;
+
+	if (!refcount_dec_and_test(&qf->ref))
+		return;
+	error = qtfs_rpc_start(session, &rpc, false, NULL, NULL);
+	if (error == -EAGAIN || error == -ENOMEM)
+		qtfs_release_later(session, &qf->list);
+	else
+		file_free(qf);
+}
+
+/* Frees what qtfs_release_later() was given. */
+void qtfs_file_free(struct llist_node *entry)
+{
+	file_free(llist_entry(entry, struct qtfs_file, list));
+}
+
+static void file_ready(struct file *file, struct qtfs_file *qf)
+{
+	struct inode *inode = file_inode(file);
+
+	if (qf->flags & QTFS_OPENED_STREAM)
+		stream_open(inode, file);
+	if ((file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
+		qtfs_writer_add(inode, qf);
+}
+
 /* Makes @file stand for the open that @rep tells of, and takes it over. */
 static int open_attach(struct file *file, const struct qtfs_open_rep *rep)
 {
-	struct inode *inode = file_inode(file);
-	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+	struct qtfs_file *qf = file_alloc(file, rep);
 
 	if (!qf) {
-		qtfs_release_open(qtfs_session_of(inode->i_sb), le64_to_cpu(rep->open));
+		qtfs_release_open(qtfs_session_of(file_inode(file)->i_sb),
+				  le64_to_cpu(rep->open));
 		return -ENOMEM;
 	}
-	qf->open = le64_to_cpu(rep->open);
-	qf->flags = le32_to_cpu(rep->flags);
 	file->private_data = qf;
-	if (qf->flags & QTFS_OPENED_STREAM)
-		stream_open(inode, file);
+	file_ready(file, qf);
 	return 0;
 }
 
@@ -82,23 +131,21 @@ static int opened_already(struct inode *inode, struct file *file)
 int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep)
 {
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
-	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
+	struct qtfs_file *qf = file_alloc(file, rep);
 	int error = -ENOMEM;
 
 	if (qf) {
-		qf->open = le64_to_cpu(rep->open);
-		qf->flags = le32_to_cpu(rep->flags);
 		file->private_data = qf;
 		error = finish_open(file, dentry, opened_already);
 	}
 	if (error) {
 		file->private_data = NULL;
-		kfree(qf);
+		if (qf)
+			file_free(qf);
 		qtfs_release_open(session, le64_to_cpu(rep->open));
 		return error;
 	}
-	if (qf->flags & QTFS_OPENED_STREAM)
-		stream_open(file_inode(file), file);
+	file_ready(file, qf);
 	return 0;
 }
 
@@ -115,6 +162,7 @@ void qtfs_release_open(struct qtfs_session *session, u64 number)
 	if (!qf)
 		return;
 	qf->open = number;
+	qf->cred = get_cred(current_cred());
 	qtfs_release_later(session, &qf->list);
 }
 
@@ -122,24 +170,26 @@ int qtfs_release(struct inode *inode, struct file *file)
 {
 	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
 	struct qtfs_file *qf = qtfs_file(file);
-	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE };
-	int error;
 
 	if (!qf)
 		return 0;
-	rpc.open = qf->open;
-	qtfs_buf_put(qf->entries);
-	qf->entries = NULL;
-
-	error = qtfs_rpc_start(session, &rpc, false, NULL, NULL);
-	if (error == -EAGAIN || error == -ENOMEM)
-		qtfs_release_later(session, &qf->list);
-	else
-		kfree(qf);
+	if (!list_empty(&qf->writer)) {
+		/* Through a mapping, after the last close. */
+		qtfs_clean(inode);
+		qtfs_writer_del(inode, qf);
+	}
+	qtfs_file_put(session, qf);
 	return 0;
 }
 
-/* Writes go straight through, so what is left is the server's part. */
+/* At each close(2): what was written is the server's when it returns. */
+int qtfs_flush(struct file *file, fl_owner_t owner)
+{
+	if (!(file->f_mode & FMODE_WRITE))
+		return 0;
+	return file_write_and_wait_range(file, 0, LLONG_MAX);
+}
+
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct qtfs_fsync body = { .flags = cpu_to_le32(datasync ? QTFS_FSYNC_DATA : 0) };
@@ -148,6 +198,10 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 		.open = qtfs_file(file)->open,
 		.body = &body,
 	};
+	int error;
 
+	error = file_write_and_wait_range(file, start, end);
+	if (error)
+		return error;
 	return qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page cache: filling it.
+ * The page cache: filling it; writeback.c has the other direction.
  *
  * READs are asynchronous: the connection's thread marks the folios up to date
  * and unlocks them.  A folio stays locked while its READ is under way, whatever
@@ -62,10 +62,19 @@ static void buf_add_folio(struct qtfs_buf *buf, struct folio *folio)
 	qtfs_buf_add_page(buf, folio_page(folio, 0), folio_size(folio), 0);
 }
 
-static int qtfs_read_folio(struct file *file, struct folio *folio)
+/* ->read_folio */
+int qtfs_read_folio(struct file *file, struct folio *folio)
 {
-	struct qtfs_buf *buf = qtfs_buf_alloc_empty(1, GFP_KERNEL);
+	struct qtfs_buf *buf;
+	int error;
 
+	if (folio_test_private(folio)) {
+		/* Some of it was written before anything was read. */
+		error = qtfs_fill_around(file, folio);
+		folio_unlock(folio);
+		return error;
+	}
+	buf = qtfs_buf_alloc_empty(1, GFP_KERNEL);
 	if (!buf) {
 		folio_unlock(folio);
 		return -ENOMEM;
@@ -74,7 +83,8 @@ static int qtfs_read_folio(struct file *file, struct folio *folio)
 	return fill(file, buf, folio_pos(folio));
 }
 
-static void qtfs_readahead(struct readahead_control *rac)
+/* ->readahead */
+void qtfs_readahead(struct readahead_control *rac)
 {
 	u32 max_data = qtfs_session_of(rac->mapping->host->i_sb)->max_data;
 	struct qtfs_buf *buf = NULL;
@@ -101,11 +111,3 @@ static void qtfs_readahead(struct readahead_control *rac)
 	if (buf)
 		fill(rac->file, buf, pos);
 }
-
-QTFS_DEFINE_READ_FOLIO(qtfs_read_folio);
-
-const struct address_space_operations qtfs_aops = {
-	.read_folio = QTFS_OP(qtfs_read_folio),
-	.readahead = qtfs_readahead,
-	.direct_IO = noop_direct_IO,
-};

@@ -91,6 +91,13 @@ void qtfs_session_close(struct qtfs_session *session);
 struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
 void qtfs_session_put(struct qtfs_session *session);
 
+/* cache= */
+enum qtfs_cache_mode {
+	QTFS_CACHE_COHERENT,		/* write-back, flushed at close */
+	QTFS_CACHE_STRICT,		/* attributes asked for at each open, write-through */
+	QTFS_CACHE_NONE,		/* every read and write goes to the server */
+};
+
 /* A super block's own part, s_fs_info. */
 struct qtfs_sb {
 	struct qtfs_session *session;
@@ -100,6 +107,7 @@ struct qtfs_sb {
 	unsigned long entry_ttl;	/* jiffies */
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
+	enum qtfs_cache_mode cache;
 	atomic_t expiry;		/* what was cached under another one is expired */
 };
 
@@ -132,6 +140,8 @@ struct qtfs_inode {
 	u64 attributes_mask;
 	u64 change;
 	struct timespec64 btime;
+	spinlock_t writers_lock;
+	struct list_head writers;	/* open files that may write */
 	struct timespec64 data_mtime;	/* what the cached pages belong to */
 	struct timespec64 data_ctime;
 	loff_t data_size;
@@ -165,11 +175,14 @@ void qtfs_release_later(struct qtfs_session *session, struct llist_node *entry);
 void qtfs_d_iput(struct dentry *dentry, struct inode *inode);
 void qtfs_d_release(struct dentry *dentry);
 
-/* An open file, file->private_data. */
+/* An open file, file->private_data; write-back borrows it. */
 struct qtfs_file {
+	refcount_t ref;
 	u64 open;
 	u32 flags;			/* QTFS_OPENED_* */
-	struct llist_node list;
+	const struct cred *cred;	/* the opener's */
+	struct list_head writer;	/* qtfs_inode.writers, if it may write */
+	struct llist_node list;		/* session->releases, when it's given up */
 	/* Entries of a directory that were received and not emitted yet; dir.c. */
 	struct qtfs_buf *entries;
 	size_t entries_len;
@@ -186,6 +199,9 @@ static inline struct qtfs_file *qtfs_file(const struct file *file)
 void qtfs_fill_time(struct qtfs_time *to, struct timespec64 from);
 void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
 		       const struct qtfs_age *age);
+bool qtfs_dirty(const struct inode *inode);
+void qtfs_changed(struct inode *inode);
+void qtfs_drop_data(struct inode *inode);
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data);
 void qtfs_expire_attr(struct inode *inode);
@@ -223,7 +239,10 @@ u32 qtfs_open_flags(const struct file *file);
 int qtfs_open(struct inode *inode, struct file *file);
 int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep);
 int qtfs_release(struct inode *inode, struct file *file);
+int qtfs_flush(struct file *file, fl_owner_t owner);
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf);
+void qtfs_file_free(struct llist_node *entry);
 void qtfs_release_open(struct qtfs_session *session, u64 number);
 
 /* namei.c */
@@ -243,13 +262,24 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 extern struct workqueue_struct *qtfs_wq;
 int qtfs_default_addr(const char **host, unsigned int *port);
 
+/* pagecache.c */
+int qtfs_read_folio(struct file *file, struct folio *folio);
+void qtfs_readahead(struct readahead_control *rac);
+
+/* writeback.c */
+void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf);
+void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
+int qtfs_fill_around(struct file *file, struct folio *folio);
+int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
+int qtfs_clean(struct inode *inode);
+
 /* the VFS's tables */
 extern const struct inode_operations qtfs_dir_inode_ops;	/* namei.c */
 extern const struct dentry_operations qtfs_dentry_ops;		/* namei.c */
 extern const struct file_operations qtfs_dir_ops;		/* dir.c */
 extern const struct file_operations qtfs_file_ops;		/* file.c */
 extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
-extern const struct address_space_operations qtfs_aops;		/* pagecache.c */
+extern const struct address_space_operations qtfs_aops;		/* writeback.c */
 extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size);	/* xattr.c */
 

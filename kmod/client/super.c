@@ -26,6 +26,7 @@ struct qtfs_options {
 	unsigned int entry_ms;
 	unsigned int attr_ms;
 	unsigned int negative_ms;
+	enum qtfs_cache_mode cache;
 };
 
 enum {
@@ -35,6 +36,14 @@ enum {
 	OPT_ENTRY_TIMEOUT,
 	OPT_ATTR_TIMEOUT,
 	OPT_NEGATIVE_TIMEOUT,
+	OPT_CACHE,
+};
+
+static const struct constant_table cache_modes[] = {
+	{ "coherent", QTFS_CACHE_COHERENT },
+	{ "strict", QTFS_CACHE_STRICT },
+	{ "none", QTFS_CACHE_NONE },
+	{}
 };
 
 static const struct fs_parameter_spec qtfs_parameters[] = {
@@ -44,6 +53,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_u32("entry_timeout", OPT_ENTRY_TIMEOUT),
 	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
 	fsparam_u32("negative_timeout", OPT_NEGATIVE_TIMEOUT),
+	fsparam_enum("cache", OPT_CACHE, cache_modes),
 	{}
 };
 
@@ -86,6 +96,9 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return parse_timeout(fc, result.uint_32, &options->attr_ms);
 	case OPT_NEGATIVE_TIMEOUT:
 		return parse_timeout(fc, result.uint_32, &options->negative_ms);
+	case OPT_CACHE:
+		options->cache = result.uint_32;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -156,6 +169,7 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",trans=%s", sbi->session->transport->name);
 	if (text)
 		seq_printf(m, ",server=%s", text + 1);
+	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
 		   jiffies_to_msecs(sbi->entry_ttl), jiffies_to_msecs(sbi->attr_ttl),
 		   jiffies_to_msecs(sbi->negative_ttl));
@@ -247,6 +261,7 @@ static int qtfs_get_tree(struct fs_context *fc)
 	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
 	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
 	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+	sbi->cache = options->cache;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
 	if (!sbi->path) {
 		sb_free(sbi);
@@ -277,6 +292,7 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	if (options->host || options->transport || options->port)
 		return invalfc(fc, "the server can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
+	sbi->cache = options->cache;
 	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
 	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
 	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
@@ -313,6 +329,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 		options->entry_ms = jiffies_to_msecs(sbi->entry_ttl);
 		options->attr_ms = jiffies_to_msecs(sbi->attr_ttl);
 		options->negative_ms = jiffies_to_msecs(sbi->negative_ttl);
+		options->cache = sbi->cache;
 	}
 	fc->fs_private = options;
 	fc->ops = &qtfs_context_ops;

@@ -125,13 +125,19 @@ static void run_done(struct qtfs_request *req)
 {
 	const struct qtfs_write_rep *rep = (const void *)req->reply;
 	struct write_run *run = req->private;
+	struct qtfs_age age = {
+		.stamp = req->age.stamp,
+		.version = U64_MAX,	/* see below */
+	};
 	int error = req->error;
 
 	if (!error && le32_to_cpu(rep->count) != run->buf->size)
 		error = -EIO;
-	if (!error)
-		qtfs_update_inode_written(run->inode, &rep->attr);
+	/* First, so that no older answer is believed once the folios are clean. */
+	qtfs_changed(run->inode);
 	run_end(run, error, false);
+	if (!error)
+		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
 	run_free(run);
 }
 
@@ -259,6 +265,17 @@ static int qtfs_writepages(struct address_space *mapping, struct writeback_contr
 	return error ?: ctx.error;
 }
 
+/* Writes all dirty data of @inode and waits.  Errors stay for those who wrote. */
+int qtfs_clean(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	if (!qtfs_dirty(inode))
+		return 0;
+	filemap_fdatawrite(mapping);
+	return filemap_fdatawait_keep_errors(mapping);
+}
+
 /*
  * Reads what is missing around the dirty range of a locked folio and makes it up
  * to date.  The range stays dirty.
@@ -305,7 +322,7 @@ static bool range_joins(struct folio *folio, size_t from, size_t to)
 	return from <= old_to && to >= old_from;
 }
 
-static int qtfs_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
+static int cache_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
 			    unsigned int len, struct folio **foliop, void **data)
 {
 	struct inode *inode = mapping->host;
@@ -339,7 +356,7 @@ static int qtfs_write_begin(const struct kiocb *iocb, struct address_space *mapp
 	return 0;
 }
 
-static int qtfs_write_end(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
+static int cache_write_end(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
 			  unsigned int len, unsigned int copied, struct folio *folio, void *data)
 {
 	struct inode *inode = mapping->host;
@@ -359,6 +376,9 @@ static int qtfs_write_end(const struct kiocb *iocb, struct address_space *mappin
 		to = max(to, old_to);
 	}
 
+	/* Dirty before it's longer: attr.c shortens only what is clean. */
+	range_set(folio, from, to);
+	folio_mark_dirty(folio);
 	spin_lock(&inode->i_lock);
 	if (pos + copied > i_size_read(inode))
 		i_size_write(inode, pos + copied);
@@ -369,10 +389,6 @@ static int qtfs_write_end(const struct kiocb *iocb, struct address_space *mappin
 		folio_zero_segment(folio, to, folio_size(folio));
 		folio_mark_uptodate(folio);
 	}
-	if (!folio_test_uptodate(folio) && !from && to == folio_size(folio))
-		folio_mark_uptodate(folio);
-	range_set(folio, from, to);
-	folio_mark_dirty(folio);
 out:
 	folio_unlock(folio);
 	folio_put(folio);
@@ -414,7 +430,7 @@ int qtfs_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 /* The range is dropped with the folio's bytes. */
-static void qtfs_invalidate_folio(struct folio *folio, size_t offset, size_t length)
+static void cache_invalidate(struct folio *folio, size_t offset, size_t length)
 {
 	size_t from, to;
 
@@ -433,7 +449,7 @@ static void qtfs_invalidate_folio(struct folio *folio, size_t offset, size_t len
 }
 
 /* Clean folios have no range, so nothing keeps them. */
-static bool qtfs_release_folio(struct folio *folio, gfp_t gfp)
+static bool cache_release(struct folio *folio, gfp_t gfp)
 {
 	if (folio_test_dirty(folio) || folio_test_writeback(folio))
 		return false;
@@ -442,19 +458,19 @@ static bool qtfs_release_folio(struct folio *folio, gfp_t gfp)
 }
 
 QTFS_DEFINE_READ_FOLIO(qtfs_read_folio);
-QTFS_DEFINE_WRITE_BEGIN(qtfs_write_begin);
-QTFS_DEFINE_WRITE_END(qtfs_write_end);
-QTFS_DEFINE_INVALIDATE_FOLIO(qtfs_invalidate_folio);
-QTFS_DEFINE_RELEASE_FOLIO(qtfs_release_folio);
+QTFS_DEFINE_WRITE_BEGIN(cache_write_begin);
+QTFS_DEFINE_WRITE_END(cache_write_end);
+QTFS_DEFINE_INVALIDATE_FOLIO(cache_invalidate);
+QTFS_DEFINE_RELEASE_FOLIO(cache_release);
 
 const struct address_space_operations qtfs_aops = {
 	.read_folio = QTFS_OP(qtfs_read_folio),
 	.readahead = qtfs_readahead,
 	.writepages = qtfs_writepages,
 	.dirty_folio = QTFS_OP(filemap_dirty_folio),
-	.write_begin = QTFS_OP(qtfs_write_begin),
-	.write_end = QTFS_OP(qtfs_write_end),
-	.invalidate_folio = QTFS_OP(qtfs_invalidate_folio),
-	.release_folio = QTFS_OP(qtfs_release_folio),
+	.write_begin = QTFS_OP(cache_write_begin),
+	.write_end = QTFS_OP(cache_write_end),
+	.invalidate_folio = QTFS_OP(cache_invalidate),
+	.release_folio = QTFS_OP(cache_release),
 	.direct_IO = noop_direct_IO,
 };
