@@ -276,6 +276,10 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 
 		return qtfs_flags_ok(fsync->flags, fsync->reserved, QTFS_FSYNC_DATA);
 	}
+	case QTFS_OP_FALLOCATE:
+		return !((const struct qtfs_fallocate *)body)->reserved;
+	case QTFS_OP_LSEEK:
+		return !((const struct qtfs_lseek *)body)->reserved;
 	case QTFS_OP_GETXATTR:
 	case QTFS_OP_LISTXATTR:
 		return !((const struct qtfs_getxattr *)body)->reserved;

@@ -97,7 +97,11 @@ enum qtfs_name_kind {
 	X(27, PING, 0, NONE, NONE,					\
 	  0, 0)								\
 	X(28, NOTIFY, QTFS_FROM_SERVER | QTFS_DATA_IN, NONE, NONE,	\
-	  0, 0)
+	  0, 0)								\
+	X(29, FALLOCATE, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_fallocate), sizeof(struct qtfs_attr_rep))	\
+	X(30, LSEEK, QTFS_HAS_OPEN, NONE, NONE,				\
+	  sizeof(struct qtfs_lseek), sizeof(struct qtfs_lseek_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

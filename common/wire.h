@@ -100,6 +100,7 @@ QTFS_ASSERT(sizeof(struct qtfs_req) == 56);
 #define QTFS_ATTR_BTIME		0x01	/* btime is known */
 #define QTFS_ATTR_UNCACHED	0x02	/* size means nothing: proc, sysfs ... */
 #define QTFS_ATTR_MOUNT_ROOT	0x04	/* root of a mount on the server */
+#define QTFS_ATTR_ACL		0x08	/* has an access ACL beyond its mode */
 
 struct qtfs_time {
 	__le64 sec;		/* since the epoch, signed */
@@ -333,6 +334,28 @@ struct qtfs_statfs_rep {
 	__le64 flags;		/* ST_* */
 };
 QTFS_ASSERT(sizeof(struct qtfs_statfs_rep) == 80);
+
+/* FALLOCATE: as fallocate(2), with its FALLOC_FL_* in mode. */
+struct qtfs_fallocate {
+	__le64 offset;
+	__le64 len;
+	__le32 mode;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_fallocate) == 24);
+
+/* LSEEK: SEEK_DATA or SEEK_HOLE, which only the server knows. */
+struct qtfs_lseek {
+	__le64 offset;
+	__le32 whence;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_lseek) == 16);
+
+struct qtfs_lseek_rep {
+	__le64 offset;
+};
+QTFS_ASSERT(sizeof(struct qtfs_lseek_rep) == 8);
 
 /* GETXATTR, LISTXATTR: size 0 asks for the length alone. */
 struct qtfs_getxattr {

@@ -99,6 +99,8 @@ int exec_create(Call &call);
 int exec_read(Call &call);
 int exec_write(Call &call);
 int exec_fsync(Call &call);
+int exec_fallocate(Call &call);
+int exec_lseek(Call &call);
 int exec_readdir(Call &call);
 
 int exec_getattr(Call &call);

@@ -111,7 +111,8 @@ int exec_setattr(Call &call)
   call.begin();
   if (valid & QTFS_SET_MODE)
     status = set_mode(call, body);
-  if (!status && valid & (QTFS_SET_UID | QTFS_SET_GID))
+  // Nothing at all is what a chown(-1, -1) leaves: it takes set-id bits away.
+  if (!status && (valid & (QTFS_SET_UID | QTFS_SET_GID) || !le(body.valid)))
     status = set_owner(call, body, valid);
   if (!status && valid & QTFS_SET_SIZE)
     status = set_size(call, body);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// READ, WRITE, FSYNC: for what the module doesn't do itself.
+// READ, WRITE, FSYNC, FALLOCATE, LSEEK: for what the module doesn't do itself.
 
 #include <algorithm>
 #include <fcntl.h>
@@ -149,6 +149,35 @@ int exec_write(Call &call)
   auto &reply = call.slot.reply_body<qtfs_write_rep>();
   reply.end = le(static_cast<__u64>(written.end));
   reply.count = le(static_cast<__u32>(written.count));
+  return 0;
+}
+
+int exec_fallocate(Call &call)
+{
+  if (!call.judge.allows(Section::Write, call.slot.path(0)))
+    return EACCES;
+  // To insert or collapse a range twice is not to do it once.
+  if (call.slot.resent())
+    return EIO;
+
+  const auto &body = call.slot.body<qtfs_fallocate>();
+  call.begin();
+  return status_of(::fallocate(call.slot.open(), static_cast<int>(le(body.mode)),
+                               static_cast<off_t>(le(body.offset)),
+                               static_cast<off_t>(le(body.len))));
+}
+
+int exec_lseek(Call &call)
+{
+  const auto &body = call.slot.body<qtfs_lseek>();
+  const auto whence = static_cast<int>(le(body.whence));
+
+  if (whence != SEEK_DATA && whence != SEEK_HOLE)
+    return EINVAL;
+  const off_t offset = ::lseek(call.slot.open(), static_cast<off_t>(le(body.offset)), whence);
+  if (offset < 0)
+    return errno;
+  call.slot.reply_body<qtfs_lseek_rep>().offset = le(static_cast<__u64>(offset));
   return 0;
 }
 

@@ -73,14 +73,14 @@ void log_executed(Slot &slot)
 void log_refused(Slot &slot, const Refusal &refusal)
 {
   static RateLimit limit;
-  const std::string_view path = refusal.path.empty() ? "(unknown path)" : refusal.path;
   unsigned suppressed = 0;
 
   if (!limit.pass(suppressed))
     return;
   if (suppressed)
     spdlog::info("{} more refusals", suppressed);
-  spdlog::info("refused {} of {} to session {}: not in [{}]", name_of(slot), printable(path),
+  spdlog::info("refused {} of {} to session {}: not in [{}]", name_of(slot),
+               refusal.path.empty() ? "(unknown path)" : printable(refusal.path),
                slot.raw().session, section_name(refusal.section));
 }
 

@@ -14,6 +14,7 @@
  */
 #include "qtfs.h"
 
+#include <linux/posix_acl.h>
 #include <linux/statfs.h>
 
 static struct timespec64 time_from(const struct qtfs_time *time)
@@ -79,6 +80,9 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 	struct timespec64 ctime = time_from(&attr->ctime);
 	loff_t size = min_t(u64, le64_to_cpu(attr->size), MAX_LFS_FILESIZE);
 
+	if (((qi->flags ^ le32_to_cpu(attr->flags)) & QTFS_ATTR_ACL) ||
+	    !timespec64_equal(&ctime, &qi->data_ctime))
+		forget_all_cached_acls(inode);
 	inode->i_mode = (inode->i_mode & S_IFMT) | (le32_to_cpu(attr->mode) & S_IALLUGO);
 	inode->i_uid = make_kuid(&init_user_ns, le32_to_cpu(attr->uid));
 	inode->i_gid = make_kgid(&init_user_ns, le32_to_cpu(attr->gid));

@@ -13,6 +13,7 @@
  */
 #include "qtfs.h"
 
+#include <linux/falloc.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
 
@@ -238,17 +239,77 @@ static ssize_t qtfs_uncached_write_iter(struct kiocb *iocb, struct iov_iter *fro
 	return iov_iter_count(from) ? write_once(iocb, from) : 0;
 }
 
+/* Where data and holes are, only the server knows. */
+static loff_t seek_data(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	struct qtfs_lseek body = {
+		.offset = cpu_to_le64(offset),
+		.whence = cpu_to_le32(whence),
+	};
+	struct qtfs_lseek_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_LSEEK,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.reply = &rep,
+	};
+	int error;
+
+	if (offset < 0)
+		return -ENXIO;
+	error = qtfs_clean(inode);
+	if (!error)
+		error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (error)
+		return error;
+	return vfs_setpos(file, le64_to_cpu(rep.offset), inode->i_sb->s_maxbytes);
+}
+
 static loff_t qtfs_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
 	int error;
 
-	if (whence != SEEK_SET && whence != SEEK_CUR && qtfs_attr_expired(inode)) {
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return seek_data(file, offset, whence);
+	if (whence == SEEK_END && qtfs_attr_expired(inode)) {
 		error = qtfs_refresh_dentry(file_dentry(file));
 		if (error)
 			return error;
 	}
 	return generic_file_llseek(file, offset, whence);
+}
+
+static long qtfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	struct qtfs_fallocate body = {
+		.offset = cpu_to_le64(offset),
+		.len = cpu_to_le64(len),
+		.mode = cpu_to_le32(mode),
+	};
+	struct qtfs_attr_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_FALLOCATE,
+		.open = qtfs_file(file)->open,
+		.body = &body,
+		.reply = &rep,
+	};
+	int error;
+
+	inode_lock(inode);
+	error = qtfs_clean(inode);
+	if (!error)
+		error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (!error) {
+		/* Most modes change or move data. */
+		if (mode & ~FALLOC_FL_KEEP_SIZE)
+			qtfs_drop_data(inode);
+		qtfs_update_inode_changed(inode, &rep.attr, &rpc.age, true);
+	}
+	inode_unlock(inode);
+	return error;
 }
 
 const struct file_operations qtfs_file_ops = {
@@ -261,6 +322,7 @@ const struct file_operations qtfs_file_ops = {
 	.mmap = qtfs_mmap,
 	.splice_read = filemap_splice_read,
 	.splice_write = iter_file_splice_write,
+	.fallocate = qtfs_fallocate,
 	.fsync = qtfs_fsync,
 	.setlease = QTFS_NOSETLEASE,
 };

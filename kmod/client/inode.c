@@ -86,6 +86,8 @@ static dev_t inode_rdev(const struct qtfs_attr *attr)
 QTFS_DEFINE_PERMISSION(qtfs_permission);
 QTFS_DEFINE_GETATTR(qtfs_getattr);
 QTFS_DEFINE_SETATTR(qtfs_setattr);
+QTFS_DEFINE_GET_INODE_ACL(qtfs_get_inode_acl);
+QTFS_DEFINE_SET_ACL(qtfs_set_acl_entry);
 
 /* Of everything that is neither a directory nor a symbolic link. */
 static const struct inode_operations file_inode_ops = {
@@ -93,6 +95,8 @@ static const struct inode_operations file_inode_ops = {
 	.getattr = QTFS_OP(qtfs_getattr),
 	.setattr = QTFS_OP(qtfs_setattr),
 	.listxattr = qtfs_listxattr,
+	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
+	.set_acl = QTFS_OP(qtfs_set_acl_entry),
 };
 
 static const struct inode_operations symlink_inode_ops = {
@@ -101,6 +105,20 @@ static const struct inode_operations symlink_inode_ops = {
 	.getattr = QTFS_OP(qtfs_getattr),
 	.setattr = QTFS_OP(qtfs_setattr),
 	.listxattr = qtfs_listxattr,
+};
+
+/*
+ * The server's device of that number is another one than ours, and to open ours
+ * by a node that somebody made on the server would be a way around /dev.
+ */
+static int device_open(struct inode *inode, struct file *file)
+{
+	return -ENXIO;
+}
+
+static const struct file_operations device_ops = {
+	.open = device_open,
+	.llseek = noop_llseek,
 };
 
 static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
@@ -122,10 +140,14 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 		return 0;
 	case S_IFIFO:
 	case S_IFSOCK:
+		inode->i_op = &file_inode_ops;
+		init_special_inode(inode, inode->i_mode, 0);
+		return 0;
 	case S_IFCHR:
 	case S_IFBLK:
 		inode->i_op = &file_inode_ops;
-		init_special_inode(inode, inode->i_mode, inode_rdev(attr));
+		inode->i_fop = &device_ops;
+		inode->i_rdev = inode_rdev(attr);
 		return 0;
 	default:
 		return -EIO;

@@ -427,6 +427,8 @@ QTFS_DEFINE_RENAME(qtfs_rename);
 QTFS_DEFINE_PERMISSION(qtfs_permission);
 QTFS_DEFINE_GETATTR(qtfs_getattr);
 QTFS_DEFINE_SETATTR(qtfs_setattr);
+QTFS_DEFINE_GET_INODE_ACL(qtfs_get_inode_acl);
+QTFS_DEFINE_SET_ACL(qtfs_set_acl_entry);
 
 const struct inode_operations qtfs_dir_inode_ops = {
 	.lookup = qtfs_lookup,
@@ -443,4 +445,6 @@ const struct inode_operations qtfs_dir_inode_ops = {
 	.getattr = QTFS_OP(qtfs_getattr),
 	.setattr = QTFS_OP(qtfs_setattr),
 	.listxattr = qtfs_listxattr,
+	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
+	.set_acl = QTFS_OP(qtfs_set_acl_entry),
 };

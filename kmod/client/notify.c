@@ -21,6 +21,8 @@
 #include <linux/fsnotify_backend.h>
 #include <linux/slab.h>
 
+#include "frame.h"
+
 struct notification {
 	struct llist_node list;
 	u32 len;
@@ -102,6 +104,16 @@ static const struct qtfs_event *event_at(const u8 *p, size_t left, size_t *size)
 	return event;
 }
 
+static bool events_ok(const struct notification *n)
+{
+	size_t at, size;
+
+	for (at = 0; at < n->len; at += size)
+		if (!event_at(n->data + at, n->len - at, &size))
+			return false;
+	return true;
+}
+
 void qtfs_notify_work(struct work_struct *work)
 {
 	struct qtfs_session *session = container_of(work, struct qtfs_session, notify_work);
@@ -114,8 +126,6 @@ void qtfs_notify_work(struct work_struct *work)
 
 		for (at = 0; at < n->len && !READ_ONCE(session->quiet); at += size) {
 			event = event_at(n->data + at, n->len - at, &size);
-			if (!event)
-				break;
 			apply(session, event);
 		}
 		kvfree(n);
@@ -144,6 +154,8 @@ int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
 		return -ENOMEM;
 	n->len = len;
 	error = qtfs_conn_recv(conn, n->data, len);
+	if (!error && !events_ok(n))
+		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_FIELD);
 	if (error) {
 		kvfree(n);
 		return error;

@@ -4,6 +4,7 @@
  */
 #include "qtfs.h"
 
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 /* What the server must know of how @file is opened, by the wire's numbers. */
@@ -80,7 +81,7 @@ static void file_ready(struct file *file, struct qtfs_file *qf)
 	if (qf->flags & QTFS_OPENED_STREAM)
 		stream_open(inode, file);
 	if ((file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
-		qtfs_writer_add(inode, qf);
+		qtfs_writer_add(inode, qf, file->f_flags & O_APPEND);
 }
 
 /* Makes @file stand for the open that @rep tells of, and takes it over. */
@@ -166,19 +167,43 @@ void qtfs_release_open(struct qtfs_session *session, u64 number)
 	qtfs_release_later(session, &qf->list);
 }
 
+static void writer_close(struct inode *inode, struct qtfs_file *qf)
+{
+	qtfs_clean(inode);
+	qtfs_writer_del(inode, qf);
+	qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
+}
+
+static void close_work(struct work_struct *work)
+{
+	struct qtfs_file *qf = container_of(work, struct qtfs_file, close_work);
+	struct inode *inode = qf->inode;
+
+	writer_close(inode, qf);
+	iput(inode);
+}
+
 int qtfs_release(struct inode *inode, struct file *file)
 {
-	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
 	struct qtfs_file *qf = qtfs_file(file);
 
 	if (!qf)
 		return 0;
-	if (!list_empty(&qf->writer)) {
-		/* Through a mapping, after the last close. */
-		qtfs_clean(inode);
-		qtfs_writer_del(inode, qf);
+	if (list_empty(&qf->writer)) {
+		qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
+	} else if (qtfs_dirty(inode) && fatal_signal_pending(current)) {
+		/*
+		 * A killed task can't wait for its own data to be written, but
+		 * what it wrote must not be lost.  qtfs_kill_sb() waits for this.
+		 */
+		ihold(inode);
+		qf->inode = inode;
+		INIT_WORK(&qf->close_work, close_work);
+		queue_work(qtfs_wq, &qf->close_work);
+	} else {
+		/* Dirty after the last close: through a mapping. */
+		writer_close(inode, qf);
 	}
-	qtfs_file_put(session, qf);
 	return 0;
 }
 

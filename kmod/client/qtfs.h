@@ -104,6 +104,8 @@ struct qtfs_sb {
 	struct xarray devs;		/* server device -> anonymous dev_t; devs.c */
 	u32 root_dev;
 	char *path;			/* mounted path on the server */
+	char *host;			/* the server as it was named */
+	unsigned int port;
 	unsigned long entry_ttl;	/* jiffies */
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
@@ -182,6 +184,8 @@ struct qtfs_file {
 	u32 flags;			/* QTFS_OPENED_* */
 	const struct cred *cred;	/* the opener's */
 	struct list_head writer;	/* qtfs_inode.writers, if it may write */
+	struct inode *inode;		/* for close_work, with a reference */
+	struct work_struct close_work;
 	struct llist_node list;		/* session->releases, when it's given up */
 	/* Entries of a directory that were received and not emitted yet; dir.c. */
 	struct qtfs_buf *entries;
@@ -267,7 +271,7 @@ int qtfs_read_folio(struct file *file, struct folio *folio);
 void qtfs_readahead(struct readahead_control *rac);
 
 /* writeback.c */
-void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf);
+void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append);
 void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
 int qtfs_fill_around(struct file *file, struct folio *folio);
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
@@ -282,6 +286,16 @@ extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
 extern const struct address_space_operations qtfs_aops;		/* writeback.c */
 extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size);	/* xattr.c */
+
+ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *name, void *value,
+			 size_t size);
+int qtfs_xattr_store(struct dentry *dentry, const char *name, const void *value, size_t size,
+		     int flags);
+
+/* acl.c */
+struct posix_acl *qtfs_get_inode_acl(struct inode *inode, int type, bool rcu);
+int qtfs_set_acl_entry(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
+		       int type);
 
 /* super.c */
 int qtfs_init_fs_context(struct fs_context *fc);

@@ -24,10 +24,16 @@
 #include "frame.h"
 #include "trace.h"
 
-/* Which capabilities the server is told about: all that exist. */
+/*
+ * Which capabilities the server is told about.  Those of another user name space
+ * are none over files of the server, whose ids are of the initial one.
+ */
 static u64 cred_caps(const struct cred *cred)
 {
 	u64 caps;
+
+	if (cred->user_ns != &init_user_ns)
+		return 0;
 
 	BUILD_BUG_ON(sizeof(cred->cap_effective) != sizeof(caps));
 	memcpy(&caps, &cred->cap_effective, sizeof(caps));
@@ -350,7 +356,8 @@ static struct qtfs_request *reply_match(struct qtfs_session *session, const stru
 	return req;
 }
 
-static int bad_reply(struct qtfs_session *session, enum qtfs_frame_error bad)
+/* Counts and tells a bad frame.  Returns the error that closes the connection. */
+int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad)
 {
 	atomic64_inc(&session->bad_frames);
 	qtfs_log(ERROR, "%s: the server sent a bad %s, closing the connection",
@@ -373,16 +380,16 @@ int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
 		return error;
 	bad = qtfs_check_hdr(&hdr, true, session->max_data);
 	if (bad)
-		return bad_reply(session, bad);
+		return qtfs_bad_frame(session, bad);
 	if (le16_to_cpu(hdr.op) == QTFS_OP_NOTIFY)
 		return qtfs_notify_receive(session, conn, &hdr);
 	req = reply_match(session, &hdr);
 	if (!req)
-		return bad_reply(session, QTFS_FRAME_BAD_SLOT);
+		return qtfs_bad_frame(session, QTFS_FRAME_BAD_SLOT);
 
 	data_len = le32_to_cpu(hdr.data_len);
 	if (data_len > req->in_max)
-		return bad_reply(session, QTFS_FRAME_BAD_COUNT);
+		return qtfs_bad_frame(session, QTFS_FRAME_BAD_COUNT);
 	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr.body_len));
 	if (!error && data_len) {
 		qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);

@@ -124,6 +124,7 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 
 /* The transport's side, for session.c. */
 int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn);
+int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad);
 void qtfs_requests_fail(struct qtfs_session *session, int error);
 
 #endif /* QTFS_REQUEST_H */

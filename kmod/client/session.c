@@ -16,8 +16,9 @@
 
 #include "frame.h"
 
-#define CONNECT_TIMEOUT		(4 * HZ)
-#define HELLO_TIMEOUT		(4 * HZ)
+/* With ATTACH's in super.c these add up to less than the ten seconds a mount may take. */
+#define CONNECT_TIMEOUT		(3 * HZ)
+#define HELLO_TIMEOUT		(3 * HZ)
 
 /* HELLO and its answer; the connection's frame and its owner wait for both. */
 struct qtfs_hello_frame {

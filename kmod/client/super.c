@@ -14,10 +14,10 @@
 #define READAHEAD_BYTES		(4 << 20)
 
 /* How long the server has to say what a path is; it may be waiting for its engine. */
-#define ATTACH_TIMEOUT		(9 * HZ)
+#define ATTACH_TIMEOUT		(3 * HZ)
 
-/* Names and attributes are believed for so long, in ms. */
-#define DEFAULT_TTL_MS		1000
+/* Names and attributes are believed for so long, in ms, if no event says otherwise. */
+#define DEFAULT_TTL_MS		30000
 
 struct qtfs_options {
 	const struct qtfs_transport *transport;
@@ -164,11 +164,9 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
-	const char *text = strchr(sbi->session->addr.text, ' ');
 
-	seq_printf(m, ",trans=%s", sbi->session->transport->name);
-	if (text)
-		seq_printf(m, ",server=%s", text + 1);
+	seq_printf(m, ",trans=%s,addr=%s,port=%u", sbi->session->transport->name, sbi->host,
+		   sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
 		   jiffies_to_msecs(sbi->entry_ttl), jiffies_to_msecs(sbi->attr_ttl),
@@ -215,11 +213,13 @@ static void sb_free(struct qtfs_sb *sbi)
 {
 	if (sbi->session)
 		qtfs_session_close(sbi->session);
+	kfree(sbi->host);
 	kfree(sbi->path);
 	kfree(sbi);
 }
 
-static int resolve_addr(struct fs_context *fc, struct qtfs_addr *addr)
+/* Finds out which server is meant, by the options or else by the module's parameters. */
+static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_addr *addr)
 {
 	struct qtfs_options *options = fc->fs_private;
 	const char *host = options->host;
@@ -232,10 +232,12 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_addr *addr)
 
 	memset(addr, 0, sizeof(*addr));
 	addr->net = current->nsproxy->net_ns;
-	if (options->transport->parse(addr, host, port ?: QTFS_PORT))
+	sbi->port = port ?: QTFS_PORT;
+	if (options->transport->parse(addr, host, sbi->port))
 		return invalfc(fc, "addr=%s: not an address for trans=%s", host,
 			       options->transport->name);
-	return 0;
+	sbi->host = kstrdup(host, GFP_KERNEL);
+	return sbi->host ? 0 : -ENOMEM;
 }
 
 static int qtfs_get_tree(struct fs_context *fc)
@@ -250,10 +252,6 @@ static int qtfs_get_tree(struct fs_context *fc)
 		return invalfc(fc, "the source must be an absolute path on the server");
 	if (strlen(fc->source) > QTFS_PATH_MAX)
 		return -ENAMETOOLONG;
-	error = resolve_addr(fc, &addr);
-	if (error)
-		return error;
-
 	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
 	if (!sbi)
 		return -ENOMEM;
@@ -263,9 +261,10 @@ static int qtfs_get_tree(struct fs_context *fc)
 	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
 	sbi->cache = options->cache;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
-	if (!sbi->path) {
+	error = sbi->path ? resolve_addr(fc, sbi, &addr) : -ENOMEM;
+	if (error) {
 		sb_free(sbi);
-		return -ENOMEM;
+		return error;
 	}
 	session = qtfs_session_open(fc, options->transport, &addr);
 	if (IS_ERR(session)) {
@@ -289,7 +288,9 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	struct qtfs_options *options = fc->fs_private;
 	struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
 
-	if (options->host || options->transport || options->port)
+	if ((options->host && strcmp(options->host, sbi->host)) ||
+	    (options->transport && options->transport != sbi->session->transport) ||
+	    (options->port && options->port != sbi->port))
 		return invalfc(fc, "the server can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
@@ -340,9 +341,12 @@ void qtfs_kill_sb(struct super_block *sb)
 {
 	struct qtfs_sb *sbi = qtfs_sb(sb);
 
-	/* No event may look for inodes any more. */
-	if (sbi)
+	if (sbi) {
+		/* Files that killed tasks left to be closed. */
+		flush_workqueue(qtfs_wq);
+		/* No event may look for inodes any more. */
 		qtfs_session_quiesce(sbi->session);
+	}
 	/* The root's device number is the super block's own and goes with it. */
 	kill_anon_super(sb);
 	if (sbi) {

@@ -67,12 +67,16 @@ static struct qtfs_file *writer_get(struct inode *inode)
 	return qf;
 }
 
-void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf)
+void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);
 
 	spin_lock(&qi->writers_lock);
-	list_add(&qf->writer, &qi->writers);
+	/* One that only appends is the last choice: its WRITEs need the fast path. */
+	if (append)
+		list_add_tail(&qf->writer, &qi->writers);
+	else
+		list_add(&qf->writer, &qi->writers);
 	spin_unlock(&qi->writers_lock);
 }
 
@@ -265,15 +269,21 @@ static int qtfs_writepages(struct address_space *mapping, struct writeback_contr
 	return error ?: ctx.error;
 }
 
-/* Writes all dirty data of @inode and waits.  Errors stay for those who wrote. */
+/*
+ * Writes all dirty data of @inode and waits.  Returns an error that comes up now;
+ * those who wrote hear of it as well.
+ */
 int qtfs_clean(struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
+	errseq_t since = filemap_sample_wb_err(mapping);
+	int error;
 
 	if (!qtfs_dirty(inode))
 		return 0;
-	filemap_fdatawrite(mapping);
-	return filemap_fdatawait_keep_errors(mapping);
+	error = filemap_fdatawrite(mapping);
+	filemap_fdatawait_keep_errors(mapping);
+	return error ?: filemap_check_wb_err(mapping, since);
 }
 
 /*

@@ -11,8 +11,8 @@
  * GETXATTR and LISTXATTR differ in nothing but the name.  @size 0 asks for the
  * length.  Returns the length or an error, -ERANGE among them.
  */
-static ssize_t xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *name,
-			   void *value, size_t size)
+ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *name,
+			 void *value, size_t size)
 {
 	struct qtfs_getxattr body;
 	struct qtfs_getxattr_rep rep;
@@ -48,19 +48,18 @@ static ssize_t xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *n
 static int qtfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
 			  struct inode *inode, const char *name, void *value, size_t size)
 {
-	return xattr_fetch(dentry, QTFS_OP_GETXATTR, xattr_full_name(handler, name), value, size);
+	return qtfs_xattr_fetch(dentry, QTFS_OP_GETXATTR, xattr_full_name(handler, name), value, size);
 }
 
-static int qtfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
-			  struct dentry *dentry, struct inode *inode, const char *name,
-			  const void *value, size_t size, int flags)
+/* Sets the attribute @name, or removes it if @value is NULL. */
+int qtfs_xattr_store(struct dentry *dentry, const char *name, const void *value, size_t size,
+		     int flags)
 {
-	const char *full_name = xattr_full_name(handler, name);
 	struct qtfs_setxattr body = { .flags = cpu_to_le32(flags) };
 	struct qtfs_rpc rpc = {
 		.op = value ? QTFS_OP_SETXATTR : QTFS_OP_REMOVEXATTR,
 		.node = qtfs_dentry_node(dentry),
-		.name[0] = { full_name, strlen(full_name) },
+		.name[0] = { name, strlen(name) },
 	};
 	int error;
 
@@ -76,13 +75,20 @@ static int qtfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 	}
 	error = qtfs_rpc_call(qtfs_session_of(dentry->d_sb), &rpc);
 	qtfs_buf_put(rpc.out);
-	qtfs_expire_attr(inode);
+	qtfs_expire_attr(d_inode(dentry));
 	return error;
+}
+
+static int qtfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
+			  struct dentry *dentry, struct inode *inode, const char *name,
+			  const void *value, size_t size, int flags)
+{
+	return qtfs_xattr_store(dentry, xattr_full_name(handler, name), value, size, flags);
 }
 
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size)
 {
-	return xattr_fetch(dentry, QTFS_OP_LISTXATTR, NULL, buf, size);
+	return qtfs_xattr_fetch(dentry, QTFS_OP_LISTXATTR, NULL, buf, size);
 }
 
 QTFS_DEFINE_XATTR_SET(qtfs_xattr_set);
@@ -94,6 +100,7 @@ static const struct xattr_handler qtfs_xattr_handler = {
 };
 
 const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[] = {
+	QTFS_ACL_XATTR_HANDLERS
 	&qtfs_xattr_handler,
 	NULL,
 };

@@ -64,6 +64,18 @@ static inline struct class *qtfs_class_create(const char *name)
 #define class_create qtfs_class_create
 #endif
 
+#ifndef QTFS_HAVE_TASK_WORK_PENDING
+#include <linux/sched.h>
+#define task_work_pending(task) (!!READ_ONCE((task)->task_works))
+#endif
+
+#ifndef QTFS_HAVE_KOBJ_TYPE_CONST
+#include <linux/kobject.h>
+#define kobject_init(kobj, type) kobject_init(kobj, (struct kobj_type *)(type))
+#define kobject_init_and_add(kobj, type, ...) \
+	kobject_init_and_add(kobj, (struct kobj_type *)(type), __VA_ARGS__)
+#endif
+
 /* MODULE_IMPORT_NS(), whose argument is a string from 6.13 on. */
 #ifdef QTFS_HAVE_IMPORT_NS_TOKEN
 #define QTFS_MODULE_IMPORT_NS(ns) MODULE_IMPORT_NS(ns)

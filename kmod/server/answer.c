@@ -33,6 +33,8 @@ enum answer_kind {
 	ANSWER_WRITE,
 	ANSWER_XATTR,
 	ANSWER_STATFS,
+	ANSWER_OPEN_ATTR,
+	ANSWER_LSEEK,
 };
 
 struct answer {
@@ -71,6 +73,10 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_XATTR;
 	case QTFS_OP_STATFS:
 		return ANSWER_STATFS;
+	case QTFS_OP_FALLOCATE:
+		return ANSWER_OPEN_ATTR;
+	case QTFS_OP_LSEEK:
+		return ANSWER_LSEEK;
 	default:
 		return ANSWER_STATUS;
 	}
@@ -276,6 +282,11 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 		return answer_xattr(call, answer);
 	case ANSWER_STATFS:
 		memcpy(&call->reply.statfs, answer->body, sizeof(call->reply.statfs));
+		return 0;
+	case ANSWER_OPEN_ATTR:
+		return qtfsd_attr_fill(&call->reply.attr.attr, &call->open->file->f_path, false);
+	case ANSWER_LSEEK:
+		memcpy(&call->reply.lseek, answer->body, sizeof(call->reply.lseek));
 		return 0;
 	case ANSWER_STATUS:
 		break;

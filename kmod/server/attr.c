@@ -11,6 +11,7 @@
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/posix_acl.h>
 #include <linux/stat.h>
 
 /* Those that linux/magic.h hasn't got, or not everywhere. */
@@ -65,6 +66,21 @@ bool qtfsd_uncached(const struct inode *inode)
 	return S_ISREG(inode->i_mode) && inode->i_mapping->a_ops == &empty_aops;
 }
 
+/* The answer is nearly always in the inode already. */
+static bool has_acl(struct dentry *dentry)
+{
+	struct inode *inode = d_backing_inode(dentry);
+	struct posix_acl *acl;
+
+	if (!IS_POSIXACL(inode) || S_ISLNK(inode->i_mode))
+		return false;
+	acl = get_inode_acl(inode, ACL_TYPE_ACCESS);
+	if (IS_ERR_OR_NULL(acl))
+		return false;
+	posix_acl_release(acl);
+	return true;
+}
+
 static void time_fill(struct qtfs_time *to, const struct timespec64 *from)
 {
 	to->sec = cpu_to_le64(from->tv_sec);
@@ -98,6 +114,8 @@ int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach
 		memset(&stat.btime, 0, sizeof(stat.btime));
 	if (qtfsd_uncached(inode))
 		flags |= QTFS_ATTR_UNCACHED;
+	if (has_acl(path->dentry))
+		flags |= QTFS_ATTR_ACL;
 	if (path->dentry == path->mnt->mnt_root && !attach_root)
 		flags |= QTFS_ATTR_MOUNT_ROOT;
 

@@ -265,7 +265,7 @@ static int channel_ready(void)
 	else if (channel->stopped)
 		error = -ESHUTDOWN;
 	else
-		channel->ready = true;
+		WRITE_ONCE(channel->ready, true);
 	if (!error)
 		WRITE_ONCE(channel->policy, channel->policy + 1);
 	policy = channel->policy;
@@ -281,7 +281,7 @@ static int channel_ready(void)
 static int channel_stop(void)
 {
 	spin_lock(&channel->lock);
-	channel->stopped = true;
+	WRITE_ONCE(channel->stopped, true);
 	spin_unlock(&channel->lock);
 	wake_up_all(&channel->wait);
 	return 0;
@@ -336,7 +336,7 @@ static int channel_release(struct inode *inode, struct file *file)
 	unsigned int i;
 
 	spin_lock(&channel->lock);
-	channel->ready = false;
+	WRITE_ONCE(channel->ready, false);
 	spin_unlock(&channel->lock);
 
 	/* From the last to the first: the oldest calls tend to end up in front. */

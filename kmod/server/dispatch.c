@@ -6,7 +6,8 @@
  *	FORGET			was carried out while it came in (peer.c)
  *	PING			at once, in the connection's thread
  *	RELEASE			a worker: closing a file may take its time
- *	READ, WRITE, FSYNC	a worker, if fastpath.c says that it may
+ *	READ, WRITE, FSYNC,
+ *	FALLOCATE, LSEEK	a worker, if fastpath.c says that it may
  *	the rest		the engine
  *
  * The order in which a client's calls are carried out is not that in which they
@@ -119,6 +120,8 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	case QTFS_OP_READ:
 	case QTFS_OP_WRITE:
 	case QTFS_OP_FSYNC:
+	case QTFS_OP_FALLOCATE:
+	case QTFS_OP_LSEEK:
 		if (qtfsd_fast_may(call)) {
 			to_worker(call);
 			break;

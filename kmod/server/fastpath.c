@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * READ, WRITE and FSYNC without the engine.
+ * READ, WRITE, FSYNC, FALLOCATE and LSEEK without the engine.
  *
  * Which opens: regular files whose size means something, that is, which a
  * client may cache (attr.c).  A grant says by which epoch of the policy reading
@@ -8,12 +8,16 @@
  * call that it then answered with success.  A grant of any other epoch is void,
  * so that QTFS_CHANNEL_READY takes them all back at once.  The epoch is compared
  * when the call is dispatched and again when a worker begins with it; I/O that
- * was begun before READY may end after it.  FSYNC needs no decision.
+ * was begun before READY may end after it.  FSYNC and LSEEK need no decision.
  *
  * Everything runs in a worker of io_wq, under the credentials that the file was
  * opened with, at the position that the request names: files have no position
  * here that two requests could fight for.  Workers take no signals, so a call
  * ends when its I/O does; a session that has ended doesn't wait for it.
+ *
+ * The client may be in this kernel, with pages that only our writing cleans.  So
+ * memory is taken and writing is throttled here as by a loop device: without
+ * waiting for I/O, and by the load of the file's own device.
  *
  * Buffers are kernel memory.  Direct I/O gets them as pages (ITER_BVEC), since
  * not every kernel takes ITER_KVEC there.
@@ -25,7 +29,9 @@
 
 #include <linux/bvec.h>
 #include <linux/cred.h>
+#include <linux/falloc.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
@@ -42,7 +48,7 @@ void qtfsd_fast_init(struct qtfsd_open *open)
 	open->fast_write = (file->f_mode & FMODE_WRITE) && file->f_op->write_iter;
 }
 
-/* Whether @call, a READ, WRITE or FSYNC, needs no engine. */
+/* Whether @call, one of those above, needs no engine. */
 bool qtfsd_fast_may(const struct qtfsd_call *call)
 {
 	const struct qtfsd_open *open = call->open;
@@ -52,6 +58,7 @@ bool qtfsd_fast_may(const struct qtfsd_call *call)
 	case QTFS_OP_READ:
 		return open->fast_read && READ_ONCE(open->read_grant) == policy;
 	case QTFS_OP_WRITE:
+	case QTFS_OP_FALLOCATE:
 		return open->fast_write && READ_ONCE(open->write_grant) == policy;
 	default:
 		return open->fast_read || open->fast_write;
@@ -160,8 +167,16 @@ static int do_write(struct qtfsd_call *call)
 
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = offset;
+	/*
+	 * The request says where it goes, however the file was opened: the client
+	 * writes back what another open file of the same inode has dirtied.
+	 */
 	if (flags & QTFS_WRITE_APPEND)
 		iocb.ki_flags |= IOCB_APPEND;
+	else if (IS_APPEND(file_inode(file)))
+		return -EPERM;
+	else
+		iocb.ki_flags &= ~IOCB_APPEND;
 	if (flags & QTFS_WRITE_SYNC)
 		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
 	if (flags & QTFS_WRITE_DSYNC)
@@ -186,12 +201,44 @@ static int do_fsync(struct qtfsd_call *call)
 	return vfs_fsync(call->open->file, le32_to_cpu(args->flags) & QTFS_FSYNC_DATA);
 }
 
+static int do_fallocate(struct qtfsd_call *call)
+{
+	const struct qtfs_fallocate *args = call->args;
+	struct file *file = call->open->file;
+	int error;
+
+	if (le64_to_cpu(args->offset) > LLONG_MAX || le64_to_cpu(args->len) > LLONG_MAX)
+		return -EINVAL;
+	error = vfs_fallocate(file, le32_to_cpu(args->mode), le64_to_cpu(args->offset),
+			      le64_to_cpu(args->len));
+	return error ?: qtfsd_attr_fill(&call->reply.attr.attr, &file->f_path, false);
+}
+
+/* The file's own position, which this moves, means nothing to anybody. */
+static int do_lseek(struct qtfsd_call *call)
+{
+	const struct qtfs_lseek *args = call->args;
+	u32 whence = le32_to_cpu(args->whence);
+	loff_t pos;
+
+	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || le64_to_cpu(args->offset) > LLONG_MAX)
+		return -EINVAL;
+	pos = vfs_llseek(call->open->file, le64_to_cpu(args->offset), whence);
+	if (pos < 0)
+		return pos;
+	call->reply.lseek.offset = cpu_to_le64(pos);
+	return 0;
+}
+
 /* Carries @call out and answers it. */
 void qtfsd_fast_run(struct qtfsd_call *call)
 {
 	const struct cred *cred = override_creds(call->open->file->f_cred);
+	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
+	unsigned int noio = memalloc_noio_save();
 	int error;
 
+	current->flags |= PF_LOCAL_THROTTLE;
 	qtfsd_actor_enter(call);
 	switch (qtfsd_call_op(call)) {
 	case QTFS_OP_READ:
@@ -200,10 +247,18 @@ void qtfsd_fast_run(struct qtfsd_call *call)
 	case QTFS_OP_WRITE:
 		error = do_write(call);
 		break;
+	case QTFS_OP_FALLOCATE:
+		error = do_fallocate(call);
+		break;
+	case QTFS_OP_LSEEK:
+		error = do_lseek(call);
+		break;
 	default:
 		error = do_fsync(call);
 		break;
 	}
+	current_restore_flags(throttle, PF_LOCAL_THROTTLE);
+	memalloc_noio_restore(noio);
 	revert_creds(cred);
 	qtfsd_actor_leave(call);
 	qtfsd_reply(call, error);

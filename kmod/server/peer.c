@@ -33,6 +33,7 @@
 #include "server/qtfsd.h"
 
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "server/trace.h"
@@ -166,9 +167,9 @@ static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool n
 	return 0;
 }
 
-static int peer_receive(struct qtfs_conn *conn)
+static int receive_one(struct qtfsd_peer *peer)
 {
-	struct qtfsd_peer *peer = to_peer(conn);
+	struct qtfs_conn *conn = &peer->conn;
 	enum qtfs_frame_error bad;
 	struct qtfsd_call *call;
 	struct qtfs_hdr hdr;
@@ -201,6 +202,16 @@ static int peer_receive(struct qtfs_conn *conn)
 		return error;
 	}
 	return receive_call(peer, call, error);
+}
+
+static int peer_receive(struct qtfs_conn *conn)
+{
+	/* The client may be in this kernel: its inodes must not be waited for here. */
+	unsigned int nofs = memalloc_nofs_save();
+	int error = receive_one(to_peer(conn));
+
+	memalloc_nofs_restore(nofs);
+	return error;
 }
 
 static void peer_queue_close(struct qtfsd_peer *peer)

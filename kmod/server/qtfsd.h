@@ -209,6 +209,7 @@ struct qtfsd_call {
 			struct qtfs_write_rep write;
 			struct qtfs_getxattr_rep xattr;
 			struct qtfs_statfs_rep statfs;
+			struct qtfs_lseek_rep lseek;
 		};
 	} reply;
 };

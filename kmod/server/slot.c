@@ -198,6 +198,7 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 	if (!call)
 		return;
 	cslot->call = NULL;
+	qtfsd_actor_leave(call);
 
 	switch (smp_load_acquire(&cslot->mem->state)) {	/* as in next_commit() */
 	case QTFS_SLOT_FETCHED:

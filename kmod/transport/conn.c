@@ -195,11 +195,14 @@ int qtfs_conn_discard(struct qtfs_conn *conn, size_t len)
 static int rx_thread(void *data)
 {
 	struct qtfs_conn *conn = data;
+	unsigned int nofs = memalloc_nofs_save();
 	int error;
 
+	/* Who reclaims memory may wait for write-back that this thread ends. */
 	do {
 		error = conn->ops->receive(conn);
 	} while (!error && !READ_ONCE(conn->error));
+	memalloc_nofs_restore(nofs);
 
 	qtfs_conn_shutdown(conn, error ?: -ECONNABORTED);
 	conn->ops->closed(conn, READ_ONCE(conn->error));
