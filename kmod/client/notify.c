@@ -6,6 +6,9 @@
  * (session->stamp), then a worker expires what the events name, since to put the
  * last reference to an inode may have to wait for that very thread.
  *
+ * Whoever watches with inotify here is told as well, of names in a directory and
+ * of changes to a file that has been looked up.
+ *
  * Expiring is all: the next use asks the server, and sees from what it says
  * whether cached data is still right.  A positive or negative name is expired by
  * its dentry's d_time, attributes by attr_expires.
@@ -18,10 +21,12 @@
  */
 #include "qtfs.h"
 
-#include <linux/fsnotify_backend.h>
+#include <linux/fsnotify.h>
 #include <linux/slab.h>
 
 #include "frame.h"
+
+#define NAME_EVENTS	(FS_CREATE | FS_DELETE | FS_MOVED_FROM | FS_MOVED_TO)
 
 struct notification {
 	struct llist_node list;
@@ -50,7 +55,7 @@ static int inode_has_id(struct inode *inode, void *data)
 	       qtfs_i(inode)->gen == id->gen;
 }
 
-static void expire_name(struct inode *dir, const char *name, size_t len)
+static void apply_name(struct inode *dir, u32 mask, const char *name, size_t len)
 {
 	struct dentry *parent = d_find_any_alias(dir), *dentry;
 	struct qstr qname = QSTR_INIT(name, len);
@@ -63,6 +68,20 @@ static void expire_name(struct inode *dir, const char *name, size_t len)
 		dput(dentry);
 	}
 	dput(parent);
+	/* Without the file's own inode, which may never have been looked up. */
+	fsnotify(mask & (NAME_EVENTS | FS_ISDIR), dir, FSNOTIFY_EVENT_INODE, dir, &qname, NULL, 0);
+}
+
+static void tell_inode(struct inode *inode, u32 mask)
+{
+	struct dentry *dentry = d_find_any_alias(inode);
+
+	if (!dentry)
+		return;
+	mask &= FS_ATTRIB | FS_MODIFY;
+	if (mask)
+		fsnotify_dentry(dentry, mask);
+	dput(dentry);
 }
 
 static void apply(struct qtfs_session *session, const struct qtfs_event *event)
@@ -73,6 +92,7 @@ static void apply(struct qtfs_session *session, const struct qtfs_event *event)
 		.gen = le32_to_cpu(event->gen),
 	};
 	struct super_block *sb = session->sb;
+	u32 mask = le32_to_cpu(event->mask);
 	u16 what = le16_to_cpu(event->what);
 	struct inode *inode;
 
@@ -84,10 +104,13 @@ static void apply(struct qtfs_session *session, const struct qtfs_event *event)
 	if (!inode)
 		return;
 	qtfs_expire_attr(inode);
-	if (le32_to_cpu(event->mask) & FS_MODIFY)
+	if (mask & FS_MODIFY)
 		qtfs_drop_data(inode);
-	if ((what & QTFS_EVENT_NAME) && S_ISDIR(inode->i_mode))
-		expire_name(inode, (const char *)(event + 1), le16_to_cpu(event->name_len));
+	if (!(what & QTFS_EVENT_NAME))
+		tell_inode(inode, mask);
+	else if (S_ISDIR(inode->i_mode))
+		apply_name(inode, mask, (const char *)(event + 1),
+			   le16_to_cpu(event->name_len));
 	iput(inode);
 }
 
