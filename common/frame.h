@@ -59,7 +59,8 @@ static inline const char *qtfs_frame_strerror(enum qtfs_frame_error error)
 	case QTFS_FRAME_BAD_COUNT:	return "count";
 	case QTFS_FRAME_BAD_CRC:	return "checksum";
 	case QTFS_FRAME_BAD_FIELD:	return "field";
-	case QTFS_FRAME_ERRORS:		break;
+	case QTFS_FRAME_ERRORS:
+		break;
 	}
 	return "unknown";
 }

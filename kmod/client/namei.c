@@ -51,10 +51,12 @@ static void dentry_believe(struct dentry *dentry, const struct qtfs_age *age)
 static bool dentry_expired(const struct dentry *dentry)
 {
 	unsigned long time = READ_ONCE(dentry->d_time);
+	unsigned long now = jiffies;
 	unsigned long expiry = atomic_read(&qtfs_sb(dentry->d_sb)->expiry) & EXPIRY_MASK;
 
+	now <<= EXPIRY_BITS;
 	return !time || (time & EXPIRY_MASK) != expiry ||
-	       (long)((jiffies << EXPIRY_BITS) - (time & ~EXPIRY_MASK)) >= 0;
+	       time_after_eq(now, time & ~EXPIRY_MASK);
 }
 
 static struct qtfs_name name_of(const struct dentry *dentry)

@@ -142,7 +142,7 @@ struct qtfs_inode {
 	u64 attributes_mask;
 	u64 change;
 	struct timespec64 btime;
-	spinlock_t writers_lock;
+	spinlock_t writers_lock;	/* writers */
 	struct list_head writers;	/* open files that may write */
 	struct timespec64 data_mtime;	/* what the cached pages belong to */
 	struct timespec64 data_ctime;

@@ -110,7 +110,8 @@ struct qtfs_request {
  * Runs @rpc and waits, killable, for its result.  Returns 0, the server's
  * errno, -EINTR after a fatal signal (what became of the request is then
  * unknown, and objects that its reply brings are given back), -EIO when the
- * connection is down, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process context, no spinlocks held.
+ * connection is down, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process
+ * context, no spinlocks held.
  */
 int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
 

@@ -203,7 +203,7 @@ static int session_hello(struct qtfs_session *session, struct fs_context *fc)
 
 	rep = &hello->rep;
 	if (hello->error == -EPROTONOSUPPORT)
-		errorfc(fc, "%s: the server speaks protocol versions %u to %u, this client %u to %u",
+		errorfc(fc, "%s: the server speaks versions %u to %u of the protocol, we %u to %u",
 			session->addr.text, le16_to_cpu(rep->version_min),
 			le16_to_cpu(rep->version), QTFS_VERSION_MIN, QTFS_VERSION);
 	else if (hello->error)

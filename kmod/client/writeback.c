@@ -26,7 +26,7 @@
 #include <linux/writeback.h>
 
 /* A range inside a folio, in folio->private: bit 63 set, to << 32 | from. */
-#define RANGE_SET	(1UL << 63)
+#define RANGE_SET	BIT(63)
 
 static bool range_get(struct folio *folio, size_t *from, size_t *to)
 {
@@ -302,7 +302,7 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 		.body = &body,
 		.in_max = folio_size(folio),
 	};
-	size_t from, to;
+	size_t from = 0, to = 0;
 	int error;
 
 	rpc.in = qtfs_buf_alloc(rpc.in_max, GFP_NOFS);
@@ -312,8 +312,8 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	if (!error) {
 		/* Behind the server's end of the file. */
 		memset(rpc.in->linear + rpc.in_len, 0, rpc.in_max - rpc.in_len);
-		if (!range_get(folio, &from, &to))
-			from = to = 0;
+		if (folio_test_private(folio))
+			range_get(folio, &from, &to);
 		memcpy_to_folio(folio, 0, rpc.in->linear, from);
 		memcpy_to_folio(folio, to, rpc.in->linear + to, rpc.in_max - to);
 		folio_mark_uptodate(folio);
@@ -333,7 +333,7 @@ static bool range_joins(struct folio *folio, size_t from, size_t to)
 }
 
 static int cache_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
-			    unsigned int len, struct folio **foliop, void **data)
+			     unsigned int len, struct folio **foliop, void **data)
 {
 	struct inode *inode = mapping->host;
 	struct folio *folio;
@@ -367,7 +367,7 @@ static int cache_write_begin(const struct kiocb *iocb, struct address_space *map
 }
 
 static int cache_write_end(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
-			  unsigned int len, unsigned int copied, struct folio *folio, void *data)
+			   unsigned int len, unsigned int copied, struct folio *folio, void *data)
 {
 	struct inode *inode = mapping->host;
 	size_t from = offset_in_folio(folio, pos);

@@ -48,7 +48,8 @@ ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *nam
 static int qtfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
 			  struct inode *inode, const char *name, void *value, size_t size)
 {
-	return qtfs_xattr_fetch(dentry, QTFS_OP_GETXATTR, xattr_full_name(handler, name), value, size);
+	return qtfs_xattr_fetch(dentry, QTFS_OP_GETXATTR, xattr_full_name(handler, name), value,
+				size);
 }
 
 /* Sets the attribute @name, or removes it if @value is NULL. */
@@ -101,6 +102,6 @@ static const struct xattr_handler qtfs_xattr_handler = {
 
 const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[] = {
 	QTFS_ACL_XATTR_HANDLERS
-	&qtfs_xattr_handler,
+	(&qtfs_xattr_handler),
 	NULL,
 };

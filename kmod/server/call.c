@@ -86,10 +86,10 @@ void qtfsd_call_free(struct qtfsd_call *call)
 void qtfsd_call_drop(struct qtfsd_call *call)
 {
 	if (call->session) {
-		qtfsd_stat_inc(call->session->stats, dropped);
+		this_cpu_inc(call->session->stats->dropped);
 		qtfsd_session_unclaim(call->session, call);
 	}
-	qtfsd_stat_inc(qtfsd.stats, dropped);
+	this_cpu_inc(qtfsd.stats->dropped);
 	qtfsd_call_free(call);
 }
 
@@ -144,11 +144,11 @@ static void reply_count(struct qtfsd_call *call, u32 status)
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		if (!all[i])
 			continue;
-		qtfsd_stat_inc(all[i], calls[op]);
+		this_cpu_inc(all[i]->calls[op]);
 		if (status)
-			qtfsd_stat_inc(all[i], errors[op]);
+			this_cpu_inc(all[i]->errors[op]);
 		if (call->in_module)
-			qtfsd_stat_inc(all[i], in_module[op]);
+			this_cpu_inc(all[i]->in_module[op]);
 	}
 }
 
@@ -198,7 +198,7 @@ void qtfsd_reply(struct qtfsd_call *call, int error)
 	call->frame.done = reply_done;
 	atomic_inc(&peer->replies);
 	if (!qtfsd_peer_send(peer, &call->frame)) {
-		qtfsd_stat_inc(qtfsd.stats, dropped);
+		this_cpu_inc(qtfsd.stats->dropped);
 		reply_done(&call->frame, -ENOTCONN);
 	}
 }

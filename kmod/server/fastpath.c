@@ -171,12 +171,11 @@ static int do_write(struct qtfsd_call *call)
 	 * The request says where it goes, however the file was opened: the client
 	 * writes back what another open file of the same inode has dirtied.
 	 */
+	if (!(flags & QTFS_WRITE_APPEND) && IS_APPEND(file_inode(file)))
+		return -EPERM;
+	iocb.ki_flags &= ~IOCB_APPEND;
 	if (flags & QTFS_WRITE_APPEND)
 		iocb.ki_flags |= IOCB_APPEND;
-	else if (IS_APPEND(file_inode(file)))
-		return -EPERM;
-	else
-		iocb.ki_flags &= ~IOCB_APPEND;
 	if (flags & QTFS_WRITE_SYNC)
 		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
 	if (flags & QTFS_WRITE_DSYNC)

@@ -120,8 +120,8 @@ void qtfsd_node_forget(struct qtfsd_session *session, u64 number)
 	struct qtfsd_node *node = qtfsd_node_get(session, number);
 
 	if (!node || !node_erase(session, node)) {
-		qtfsd_stat_inc(session->stats, forgot_unknown);
-		qtfsd_stat_inc(qtfsd.stats, forgot_unknown);
+		this_cpu_inc(session->stats->forgot_unknown);
+		this_cpu_inc(qtfsd.stats->forgot_unknown);
 	}
 	qtfsd_node_put(node);
 }

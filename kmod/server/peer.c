@@ -52,8 +52,8 @@ static struct qtfsd_peer *to_peer(struct qtfs_conn *conn)
 int qtfsd_peer_bad(struct qtfsd_peer *peer, enum qtfs_frame_error bad, const struct qtfs_hdr *hdr)
 {
 	if (peer->session)
-		qtfsd_stat_inc(peer->session->stats, bad[bad]);
-	qtfsd_stat_inc(qtfsd.stats, bad[bad]);
+		this_cpu_inc(peer->session->stats->bad[bad]);
+	this_cpu_inc(qtfsd.stats->bad[bad]);
 	qtfsd_log(QTFSD_LOG_WARN, "%s: bad frame (%s; op %u, length %u), closing the connection",
 		  peer->conn.peer, qtfs_frame_strerror(bad), le16_to_cpu(hdr->op),
 		  le32_to_cpu(hdr->len));

@@ -61,8 +61,6 @@ struct qtfsd_stats {
 	u64 resent;			/* calls that outlived an engine */
 };
 
-#define qtfsd_stat_inc(_stats, _counter)	this_cpu_inc((_stats)->_counter)
-
 struct qtfsd_node {
 	struct kref ref;
 	u64 number;
@@ -114,7 +112,7 @@ struct qtfsd_session {
 
 	/* Events for the client, see notify.c. */
 	struct fsnotify_group *notify_group;
-	struct mutex marks_lock;
+	struct mutex marks_lock;	/* which marks there are, and their users */
 	spinlock_t notify_lock;		/* the next five */
 	struct list_head notify_marks;
 	struct list_head notify_names;

@@ -213,8 +213,8 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 		cslot->note = NULL;
 		memcpy(call->note, cslot->mem->note, QTFS_SLOT_NOTE_SIZE);
 		call->resent = true;
-		qtfsd_stat_inc(call->session->stats, resent);
-		qtfsd_stat_inc(qtfsd.stats, resent);
+		this_cpu_inc(call->session->stats->resent);
+		this_cpu_inc(qtfsd.stats->resent);
 		break;
 	}
 	qtfsd_channel_requeue(call);

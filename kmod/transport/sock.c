@@ -37,6 +37,7 @@ int qtfs_sock_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr, int 
 	sock_setup(sock);
 	tune(sock);
 	sock->sk->sk_sndtimeo = timeout;
+	/* Pairs with qtfs_sock_shutdown(). */
 	smp_store_release(&conn->priv, sock);
 
 	error = kernel_connect(sock, (struct sockaddr_unsized *)&ss, addr_len, 0);
@@ -87,6 +88,7 @@ int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 		return error;
 	sock_setup(sock);
 	tune(sock);
+	/* Pairs with qtfs_sock_shutdown(). */
 	smp_store_release(&conn->priv, sock);
 	return 0;
 }
