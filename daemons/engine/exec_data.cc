@@ -49,6 +49,37 @@ Written write_at(int fd, std::span<const std::byte> data, std::uint64_t offset, 
   return {count, offset + static_cast<std::uint64_t>(std::max<ssize_t>(count, 0))};
 }
 
+// Goes on until all of @data is written, or nothing more can be.
+Written write_whole(int fd, std::span<const std::byte> data, std::uint64_t offset, int flags)
+{
+  std::size_t done = 0;
+
+  do {
+    const Written part = write_at(fd, data.subspan(done), offset + done, flags);
+    if (part.count < 0)
+      return part;
+    if (part.count == 0) {
+      errno = EIO;
+      return {};
+    }
+    done += static_cast<std::size_t>(part.count);
+  } while (done < data.size());
+  return {static_cast<ssize_t>(done), offset + done};
+}
+
+// A file that was opened to append writes at its end whatever offset it is given.
+// The client's page cache means the offset; so it gets another open file, as the
+// caller.
+Result<Fd> at_offsets(const Call &call)
+{
+  if (!(call.slot.open_flags() & QTFS_O_APPEND))
+    return Fd();
+  Fd fd(::open(ProcPath(call.slot.open()).c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd)
+    return last_error();
+  return fd;
+}
+
 // Only the file's own position tells where the data went, and requests for one
 // open may be on several threads.  Without flags it is write(), since files of
 // /proc and sysfs know no flags.
@@ -118,7 +149,7 @@ int exec_write(Call &call)
   const std::uint32_t flags = le(body.flags);
   const int fd = call.slot.open();
   const std::span<const std::byte> data = call.slot.data();
-  const bool appends = flags & QTFS_WRITE_APPEND || call.slot.open_flags() & QTFS_O_APPEND;
+  const bool appends = flags & QTFS_WRITE_APPEND;
   struct stat st;
   if (::fstat(fd, &st) != 0)
     return errno;
@@ -140,9 +171,18 @@ int exec_write(Call &call)
   }
 
   if (written.count < 0) {
+    Result<Fd> other = appends ? Result<Fd>(Fd()) : at_offsets(call);
+    if (!other)
+      return other.error().value();
+    const int target = *other ? other->get() : fd;
+
     call.begin({}, {}, size);
-    written = appends ? append(fd, data, write_flags(call, flags))
-                      : write_at(fd, data, le(body.offset), write_flags(call, flags));
+    if (appends)
+      written = append(fd, data, write_flags(call, flags));
+    else if (flags & QTFS_WRITE_WHOLE)
+      written = write_whole(target, data, le(body.offset), write_flags(call, flags));
+    else
+      written = write_at(target, data, le(body.offset), write_flags(call, flags));
     if (written.count < 0)
       return errno;
   }

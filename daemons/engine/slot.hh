@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,7 +76,7 @@ public:
   template <typename Body> Body &reply_body()
   {
     static_assert(sizeof(Body) <= QTFS_SLOT_BODY_MAX);
-    return *reinterpret_cast<Body *>(raw_->body);
+    return *std::launder(reinterpret_cast<Body *>(raw_->body));
   }
 
   void set_data_len(std::size_t len) { raw_->data_len = static_cast<__u32>(len); }

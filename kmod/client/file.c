@@ -89,6 +89,7 @@ static bool bypasses(const struct kiocb *iocb)
 static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t n;
 	int error;
 
 	if (bypasses(iocb)) {
@@ -103,7 +104,9 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (error)
 			return error;
 	}
-	return generic_file_read_iter(iocb, to);
+	n = generic_file_read_iter(iocb, to);
+	/* All that a page knows is that it couldn't be read; the server knows why. */
+	return n == -EIO ? read_direct(iocb, to) : n;
 }
 
 static ssize_t qtfs_uncached_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -208,10 +211,14 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	return done;
 }
 
+/* Behind this the server's file system may have its limit (EFBIG), and says so at once. */
+#define WRITE_BACK_MAX	(1LL << 40)
+
 /* Where the end is, when appending, only the server knows. */
-static bool writes_back(const struct kiocb *iocb)
+static bool writes_back(const struct kiocb *iocb, size_t len)
 {
 	return !(iocb->ki_flags & (IOCB_DIRECT | IOCB_APPEND)) &&
+	       iocb->ki_pos + len <= WRITE_BACK_MAX &&
 	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_COHERENT;
 }
 
@@ -224,7 +231,7 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EAGAIN;
 	inode_lock(inode);
 	n = generic_write_checks(iocb, from);
-	if (n > 0 && writes_back(iocb))
+	if (n > 0 && writes_back(iocb, n))
 		n = generic_perform_write(iocb, from);
 	else if (n > 0)
 		n = write_through(iocb, from);

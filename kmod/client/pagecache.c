@@ -98,8 +98,7 @@ void qtfs_readahead(struct readahead_control *rac)
 			buf = NULL;
 		}
 		if (!buf) {
-			buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT,
-						   readahead_gfp_mask(rac->mapping));
+			buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT, GFP_NOFS);
 			if (!buf) {
 				folio_unlock(folio);
 				return;

@@ -106,7 +106,10 @@ struct qtfs_sb {
 	char *path;			/* mounted path on the server */
 	char *host;			/* the server as it was named */
 	unsigned int port;
-	unsigned long entry_ttl;	/* jiffies */
+	unsigned int entry_ms;		/* as the options say */
+	unsigned int attr_ms;
+	unsigned int negative_ms;
+	unsigned long entry_ttl;	/* the same in jiffies */
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
 	enum qtfs_cache_mode cache;

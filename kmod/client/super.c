@@ -169,8 +169,7 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 		   sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
-		   jiffies_to_msecs(sbi->entry_ttl), jiffies_to_msecs(sbi->attr_ttl),
-		   jiffies_to_msecs(sbi->negative_ttl));
+		   sbi->entry_ms, sbi->attr_ms, sbi->negative_ms);
 	return 0;
 }
 
@@ -240,6 +239,16 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_
 	return sbi->host ? 0 : -ENOMEM;
 }
 
+static void set_timeouts(struct qtfs_sb *sbi, const struct qtfs_options *options)
+{
+	sbi->entry_ms = options->entry_ms;
+	sbi->attr_ms = options->attr_ms;
+	sbi->negative_ms = options->negative_ms;
+	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
+	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
+	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+}
+
 static int qtfs_get_tree(struct fs_context *fc)
 {
 	struct qtfs_options *options = fc->fs_private;
@@ -256,9 +265,7 @@ static int qtfs_get_tree(struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	xa_init(&sbi->devs);
-	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
-	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
-	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+	set_timeouts(sbi, options);
 	sbi->cache = options->cache;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
 	error = sbi->path ? resolve_addr(fc, sbi, &addr) : -ENOMEM;
@@ -294,9 +301,7 @@ static int qtfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "the server can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
-	sbi->entry_ttl = msecs_to_jiffies(options->entry_ms);
-	sbi->attr_ttl = msecs_to_jiffies(options->attr_ms);
-	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
+	set_timeouts(sbi, options);
 	return 0;
 }
 
@@ -327,9 +332,9 @@ int qtfs_init_fs_context(struct fs_context *fc)
 	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
 		const struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
 
-		options->entry_ms = jiffies_to_msecs(sbi->entry_ttl);
-		options->attr_ms = jiffies_to_msecs(sbi->attr_ttl);
-		options->negative_ms = jiffies_to_msecs(sbi->negative_ttl);
+		options->entry_ms = sbi->entry_ms;
+		options->attr_ms = sbi->attr_ms;
+		options->negative_ms = sbi->negative_ms;
 		options->cache = sbi->cache;
 	}
 	fc->fs_private = options;

@@ -140,7 +140,9 @@ static void run_done(struct qtfs_request *req)
 	/* First, so that no older answer is believed once the folios are clean. */
 	qtfs_changed(run->inode);
 	run_end(run, error, false);
-	if (!error)
+	if (error)
+		qtfs_expire_attr(run->inode);	/* its size is the server's again */
+	else
 		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
 	run_free(run);
 }

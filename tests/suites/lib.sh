@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120 # it is for the suites to use what is here, with arguments or not
 # What suites have in common. A suite runs as root in the client guest and starts with
 #

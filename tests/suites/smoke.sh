@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
 # timeout: 60
 # guests: any
 # Is the rig itself what the other suites take for granted?

@@ -177,7 +177,7 @@ TEST_F(CredentialsTest, DecideWhatTheKernelAllows)
   const std::string secret = dir_ / "secret";
   std::ofstream(secret) << "text";
   ::chmod(secret.c_str(), 0600);
-  ::chown(secret.c_str(), 4000, 4000);
+  ASSERT_EQ(::chown(secret.c_str(), 4000, 4000), 0);
   const auto readable = [&] { return bool(Fd(::open(secret.c_str(), O_RDONLY | O_CLOEXEC))); };
 
   with_credentials([&](engine::Credentials &credentials) {

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <dirent.h>
 #include <gtest/gtest.h>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "abi.hh"
 #include "bytes.hh"
+#include "random.hh"
 
 namespace qtfs::test {
 
@@ -144,7 +144,7 @@ TEST(Dirents, ResumeAtTheBeginningIfNotEvenOneFits)
 // What is read with the size that it tells always fits.
 TEST(Dirents, ReadSizeLeavesRoomToGrow)
 {
-  std::mt19937 random(3);
+  std::mt19937_64 random = reproducible_random(3);
 
   for (int round = 0; round < 1000; round++) {
     const std::size_t size = 512 + random() % 8192;

@@ -41,6 +41,8 @@ protected:
 using Read = DataTest;
 using Write = DataTest;
 using Fsync = DataTest;
+using Fallocate = DataTest;
+using Lseek = DataTest;
 
 } // namespace
 
@@ -121,7 +123,8 @@ TEST_F(Write, WritesWhereAskedTo)
 TEST_F(Write, SyncsWhereAskedTo)
 {
   write_file(yes("file"), "");
-  for (const std::uint32_t flags : {QTFS_WRITE_SYNC, QTFS_WRITE_DSYNC}) {
+  for (const std::uint32_t flags :
+       std::initializer_list<std::uint32_t>{QTFS_WRITE_SYNC, QTFS_WRITE_DSYNC}) {
     write(0, "x", flags);
     EXPECT_EQ(run(slot_), 0);
     // The open has it already: nothing is asked of a file that couldn't do it.
@@ -151,6 +154,36 @@ TEST_F(Write, AppendsAndTellsWhere)
   EXPECT_EQ(read_file(yes("file")), "01234567");
 }
 
+// What comes out of a client's page cache has its place, however the file was
+// opened.
+TEST_F(Write, WritesWhereAskedToThroughAnOpenThatAppends)
+{
+  write_file(yes("file"), "0123456789");
+  slot_.request(QTFS_OP_WRITE)
+    .open(yes("file"), O_WRONLY | O_APPEND, wronly | QTFS_O_APPEND)
+    .body(qtfs_write{le(__u64{3}), 0, 0})
+    .data("abc");
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(read_file(yes("file")), "012abc6789");
+  EXPECT_EQ(end(), 6u);
+}
+
+TEST_F(Write, WritesTheWholeWhereAskedTo)
+{
+  write_file(yes("file"), "");
+  write(2, "abc", QTFS_WRITE_WHOLE);
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(read_file(yes("file")), std::string("\0\0abc", 5));
+  EXPECT_EQ(count(), 3u);
+
+  use_whitelist(everything("/"));
+  slot_.request(QTFS_OP_WRITE)
+    .open("/dev/full", O_WRONLY, wronly)
+    .body(qtfs_write{0, le(__u32{QTFS_WRITE_WHOLE}), 0})
+    .data("x");
+  EXPECT_EQ(run(slot_), ENOSPC);
+}
+
 // Two threads with one open: each must be told its own place.
 TEST_F(Write, AppendsOfSeveralThreadsAreToldApart)
 {
@@ -165,6 +198,7 @@ TEST_F(Write, AppendsOfSeveralThreadsAreToldApart)
     for (int i = 0; i < rounds; i++) {
       slot.request(QTFS_OP_WRITE)
         .open_fd(::dup(shared.get()), yes("file"), wronly | QTFS_O_APPEND)
+        .body(qtfs_write{0, le(__u32{QTFS_WRITE_APPEND}), 0})
         .data(text);
       ASSERT_EQ(run(slot), 0);
       list.push_back(le(slot.reply<qtfs_write_rep>().end));
@@ -230,6 +264,49 @@ TEST_F(Fsync, TellsErrors)
 
   slot_.request(QTFS_OP_FSYNC).open_fd(ends[1], yes());
   EXPECT_EQ(run(slot_), EINVAL);
+}
+
+TEST_F(Fallocate, AllocatesPunchesAndTellsErrors)
+{
+  write_file(yes("file"), "0123456789");
+  const auto request = [&](std::uint32_t mode, std::uint64_t offset,
+                           std::uint64_t len) -> FakeSlot & {
+    return slot_.request(QTFS_OP_FALLOCATE)
+      .open(yes("file"), O_WRONLY, wronly)
+      .body(qtfs_fallocate{le(__u64{offset}), le(__u64{len}), le(mode), 0});
+  };
+
+  EXPECT_EQ(run(request(0, 0, 100)), 0);
+  EXPECT_EQ(stat_of(yes("file")).st_size, 100);
+  EXPECT_EQ(run(request(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2, 3)), 0);
+  EXPECT_EQ(read_file(yes("file")).substr(0, 10), std::string("01\0\0\0"
+                                                              "56789",
+                                                              10));
+  EXPECT_EQ(run(request(0, 0, 0)), EINVAL);
+  // Whether it had happened can't be told, and it may be no repeatable mode.
+  ASSERT_EQ(run(request(0, 0, 100)), 0);
+  EXPECT_EQ(run(request(0, 0, 100).resent()), EIO);
+}
+
+TEST_F(Lseek, FindsDataAndHoles)
+{
+  write_file(yes("file"), "");
+  ASSERT_EQ(::truncate(yes("file").c_str(), 1 << 20), 0);
+  const Fd file(::open(yes("file").c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(::pwrite(file.get(), "x", 1, 1 << 19), 1);
+  const auto seek = [&](std::uint64_t offset, std::uint32_t whence) {
+    slot_.request(QTFS_OP_LSEEK)
+      .open(yes("file"), O_RDONLY, 0)
+      .body(qtfs_lseek{le(__u64{offset}), le(whence), 0});
+    return run(slot_);
+  };
+
+  ASSERT_EQ(seek(0, SEEK_DATA), 0);
+  EXPECT_EQ(le(slot_.reply<qtfs_lseek_rep>().offset), 1u << 19);
+  ASSERT_EQ(seek(0, SEEK_HOLE), 0);
+  EXPECT_EQ(le(slot_.reply<qtfs_lseek_rep>().offset), 0u);
+  EXPECT_EQ(seek(1 << 20, SEEK_DATA), ENXIO);
+  EXPECT_EQ(seek(0, SEEK_END), EINVAL);
 }
 
 } // namespace qtfs::test

@@ -26,11 +26,14 @@ class Readdir : public EngineTest {
 protected:
   void make_entries(const std::string &at, int count)
   {
-    for (int i = 0; i < count; i++) {
-      const std::string name =
-        "entry-" + std::string(static_cast<std::size_t>(i % 200), 'x') + std::to_string(i);
+    const Fd directory(::open(at.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-      ASSERT_EQ(::close(::creat((at + "/" + name).c_str(), 0600)), 0);
+    for (int i = 0; i < count; i++) {
+      std::string name = std::to_string(i);
+
+      name.append(static_cast<std::size_t>(i % 200), 'x');
+      const Fd file(::openat(directory.get(), name.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+      ASSERT_TRUE(file) << name;
       names_.insert(name);
     }
     names_.insert({".", ".."});

@@ -123,180 +123,182 @@ TEST_P(EveryOperation, IsRefusedWhereThePathIsNotKnown)
   EXPECT_EQ(run(slot_), EACCES);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-  All, EveryOperation,
-  testing::
-    Values(
-      Operation{"Attach",
-                QTFS_OP_ATTACH,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.name(at + "/dir"); }},
-      Operation{"Lookup",
-                QTFS_OP_LOOKUP,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at).name("file"); }},
-      Operation{"Getattr",
-                QTFS_OP_GETATTR,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
-      Operation{"Readlink",
-                QTFS_OP_READLINK,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at + "/link"); }},
-      Operation{"Statfs",
-                QTFS_OP_STATFS,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
-      Operation{
-        "Getxattr",
-        QTFS_OP_GETXATTR,
-        {Section::Mount},
-        [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file").name("user.a"); }},
-      Operation{"Listxattr",
-                QTFS_OP_LISTXATTR,
-                {Section::Mount},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
-      Operation{
-        "OpenToRead",
-        QTFS_OP_OPEN,
-        {Section::Open, Section::Read},
-        [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", rdonly); }},
-      Operation{
-        "OpenToWrite",
-        QTFS_OP_OPEN,
-        {Section::Open, Section::Write},
-        [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", wronly); }},
-      Operation{"OpenForBoth",
-                QTFS_OP_OPEN,
-                {Section::Open, Section::Read, Section::Write},
-                [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", rdwr); }},
-      Operation{"OpenForIoctls",
-                QTFS_OP_OPEN,
-                {Section::Open, Section::Read, Section::Write},
-                [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", 3); }},
-      Operation{"OpenToReadTruncated",
-                QTFS_OP_OPEN,
-                {Section::Open, Section::Read, Section::Write},
-                [](FakeSlot &slot, const std::string &at) {
-                  open_with(slot, at + "/file", rdonly | QTFS_O_TRUNC);
-                }},
-      Operation{"OpenDirectory",
-                QTFS_OP_OPEN,
-                {Section::Readdir},
-                [](FakeSlot &slot, const std::string &at) {
-                  open_with(slot, at + "/dir", rdonly | QTFS_O_DIRECTORY);
-                }},
-      Operation{
-        "Read",
-        QTFS_OP_READ,
-        {Section::Read},
-        [](FakeSlot &slot, const std::string &at) {
-          slot.open(at + "/file", O_RDONLY, rdonly).body(qtfs_read{0, le(__u32{4}), 0});
-        }},
-      Operation{"Write",
-                QTFS_OP_WRITE,
-                {Section::Write},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.open(at + "/file", O_WRONLY, wronly).data("x");
-                }},
-      Operation{
-        "Fsync",
-        QTFS_OP_FSYNC,
-        {},
-        [](FakeSlot &slot, const std::string &at) { slot.open(at + "/file", O_WRONLY, wronly); }},
-      Operation{"Readdir",
-                QTFS_OP_READDIR,
-                {Section::Readdir},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.open(at + "/dir", O_RDONLY, QTFS_O_DIRECTORY)
-                    .body(qtfs_readdir{0, le(__u32{4096}), 0});
-                }},
-      Operation{
-        "CreateToRead",
-        QTFS_OP_CREATE,
-        {Section::Open, Section::Read, Section::Create},
-        [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "new", rdonly); }},
-      Operation{
-        "CreateToWrite",
-        QTFS_OP_CREATE,
-        {Section::Open, Section::Write, Section::Create},
-        [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "new", wronly); }},
-      Operation{
-        "CreateExisting",
-        QTFS_OP_CREATE,
-        {Section::Open, Section::Write},
-        [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "file", wronly); }},
-      Operation{"Mknod",
-                QTFS_OP_MKNOD,
-                {Section::Create},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.node(at).name("new").body(qtfs_mknod{le(__u32{S_IFIFO | 0600}), 0});
-                }},
-      Operation{"Mkdir",
-                QTFS_OP_MKDIR,
-                {Section::Mkdir},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.node(at).name("new").body(qtfs_mkdir{le(__u32{0755}), 0});
-                }},
-      Operation{"Rmdir",
-                QTFS_OP_RMDIR,
-                {Section::Rmdir},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at).name("dir"); }},
-      Operation{"Unlink",
-                QTFS_OP_UNLINK,
-                {Section::Unlink},
-                [](FakeSlot &slot, const std::string &at) { slot.node(at).name("file"); }},
-      Operation{
-        "Symlink",
-        QTFS_OP_SYMLINK,
-        {Section::Symlink},
-        [](FakeSlot &slot, const std::string &at) { slot.node(at).name("new", "/target"); }},
-      Operation{"Link",
-                QTFS_OP_LINK,
-                {Section::Link},
-                [](FakeSlot &slot,
-                   const std::string &at) { slot.node(at).node2(at + "/file").name("new"); }},
-      Operation{"Rename",
-                QTFS_OP_RENAME,
-                {Section::Rename},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.node(at).node2(at + "/dir").name("file", "new");
-                }},
-      Operation{
-        "Chmod",
-        QTFS_OP_SETATTR,
-        {Section::Setattr},
-        [](FakeSlot &slot, const std::string &at) { set_with(slot, at + "/file", QTFS_SET_MODE); }},
-      Operation{
-        "Truncate",
-        QTFS_OP_SETATTR,
-        {Section::Setattr},
-        [](FakeSlot &slot, const std::string &at) { set_with(slot, at + "/file", QTFS_SET_SIZE); }},
-      Operation{"TruncateByOpen",
-                QTFS_OP_SETATTR,
-                {Section::Write},
-                [](FakeSlot &slot, const std::string &at) {
-                  set_with(slot, at + "/file",
-                           QTFS_SET_SIZE | QTFS_SET_BY_OPEN | QTFS_SET_MTIME_NOW);
-                }},
-      Operation{"TruncateByOpenAndChmod",
-                QTFS_OP_SETATTR,
-                {Section::Write, Section::Setattr},
-                [](FakeSlot &slot, const std::string &at) {
-                  set_with(slot, at + "/file", QTFS_SET_SIZE | QTFS_SET_BY_OPEN | QTFS_SET_MODE);
-                }},
-      Operation{"Setxattr",
-                QTFS_OP_SETXATTR,
-                {Section::Setxattr},
-                [](FakeSlot &slot, const std::string &at) {
-                  slot.node(at + "/file").name("user.c").data("d");
-                }},
-      Operation{
-        "Removexattr",
-        QTFS_OP_REMOVEXATTR,
-        {Section::Setxattr},
-        [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file").name("user.a"); }}),
-  [](const testing::TestParamInfo<Operation> &operation) { return operation.param.what; });
+static std::vector<Operation> operations()
+{
+  return {
+    {"Attach",
+     QTFS_OP_ATTACH,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.name(at + "/dir"); }},
+    {"Lookup",
+     QTFS_OP_LOOKUP,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at).name("file"); }},
+    {"Getattr",
+     QTFS_OP_GETATTR,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"Readlink",
+     QTFS_OP_READLINK,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/link"); }},
+    {"Statfs",
+     QTFS_OP_STATFS,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"Getxattr",
+     QTFS_OP_GETXATTR,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file").name("user.a"); }},
+    {"Listxattr",
+     QTFS_OP_LISTXATTR,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"OpenToRead",
+     QTFS_OP_OPEN,
+     {Section::Open, Section::Read},
+     [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", rdonly); }},
+    {"OpenToWrite",
+     QTFS_OP_OPEN,
+     {Section::Open, Section::Write},
+     [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", wronly); }},
+    {"OpenForBoth",
+     QTFS_OP_OPEN,
+     {Section::Open, Section::Read, Section::Write},
+     [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", rdwr); }},
+    {"OpenForIoctls",
+     QTFS_OP_OPEN,
+     {Section::Open, Section::Read, Section::Write},
+     [](FakeSlot &slot, const std::string &at) { open_with(slot, at + "/file", 3); }},
+    {"OpenToReadTruncated",
+     QTFS_OP_OPEN,
+     {Section::Open, Section::Read, Section::Write},
+     [](FakeSlot &slot, const std::string &at) {
+       open_with(slot, at + "/file", rdonly | QTFS_O_TRUNC);
+     }},
+    {"OpenDirectory",
+     QTFS_OP_OPEN,
+     {Section::Readdir},
+     [](FakeSlot &slot, const std::string &at) {
+       open_with(slot, at + "/dir", rdonly | QTFS_O_DIRECTORY);
+     }},
+    {"Read",
+     QTFS_OP_READ,
+     {Section::Read},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.open(at + "/file", O_RDONLY, rdonly).body(qtfs_read{0, le(__u32{4}), 0});
+     }},
+    {"Write",
+     QTFS_OP_WRITE,
+     {Section::Write},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.open(at + "/file", O_WRONLY, wronly).data("x");
+     }},
+    {"Fsync",
+     QTFS_OP_FSYNC,
+     {},
+     [](FakeSlot &slot, const std::string &at) { slot.open(at + "/file", O_WRONLY, wronly); }},
+    {"Fallocate",
+     QTFS_OP_FALLOCATE,
+     {Section::Write},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.open(at + "/file", O_WRONLY, wronly).body(qtfs_fallocate{0, le(__u64{8}), 0, 0});
+     }},
+    {"Lseek",
+     QTFS_OP_LSEEK,
+     {},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.open(at + "/file", O_RDONLY, rdonly).body(qtfs_lseek{0, le(__u32{SEEK_HOLE}), 0});
+     }},
+    {"Readdir",
+     QTFS_OP_READDIR,
+     {Section::Readdir},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.open(at + "/dir", O_RDONLY, QTFS_O_DIRECTORY).body(qtfs_readdir{0, le(__u32{4096}), 0});
+     }},
+    {"CreateToRead",
+     QTFS_OP_CREATE,
+     {Section::Open, Section::Read, Section::Create},
+     [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "new", rdonly); }},
+    {"CreateToWrite",
+     QTFS_OP_CREATE,
+     {Section::Open, Section::Write, Section::Create},
+     [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "new", wronly); }},
+    {"CreateExisting",
+     QTFS_OP_CREATE,
+     {Section::Open, Section::Write},
+     [](FakeSlot &slot, const std::string &at) { create_with(slot, at, "file", wronly); }},
+    {"Mknod",
+     QTFS_OP_MKNOD,
+     {Section::Create},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at).name("new").body(qtfs_mknod{le(__u32{S_IFIFO | 0600}), 0});
+     }},
+    {"Mkdir",
+     QTFS_OP_MKDIR,
+     {Section::Mkdir},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at).name("new").body(qtfs_mkdir{le(__u32{0755}), 0});
+     }},
+    {"Rmdir",
+     QTFS_OP_RMDIR,
+     {Section::Rmdir},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at).name("dir"); }},
+    {"Unlink",
+     QTFS_OP_UNLINK,
+     {Section::Unlink},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at).name("file"); }},
+    {"Symlink",
+     QTFS_OP_SYMLINK,
+     {Section::Symlink},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at).name("new", "/target"); }},
+    {"Link",
+     QTFS_OP_LINK,
+     {Section::Link},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at).node2(at + "/file").name("new"); }},
+    {"Rename",
+     QTFS_OP_RENAME,
+     {Section::Rename},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at).node2(at + "/dir").name("file", "new");
+     }},
+    {"Chmod",
+     QTFS_OP_SETATTR,
+     {Section::Setattr},
+     [](FakeSlot &slot, const std::string &at) { set_with(slot, at + "/file", QTFS_SET_MODE); }},
+    {"Truncate",
+     QTFS_OP_SETATTR,
+     {Section::Setattr},
+     [](FakeSlot &slot, const std::string &at) { set_with(slot, at + "/file", QTFS_SET_SIZE); }},
+    {"TruncateByOpen",
+     QTFS_OP_SETATTR,
+     {Section::Write},
+     [](FakeSlot &slot, const std::string &at) {
+       set_with(slot, at + "/file", QTFS_SET_SIZE | QTFS_SET_BY_OPEN | QTFS_SET_MTIME_NOW);
+     }},
+    {"TruncateByOpenAndChmod",
+     QTFS_OP_SETATTR,
+     {Section::Write, Section::Setattr},
+     [](FakeSlot &slot, const std::string &at) {
+       set_with(slot, at + "/file", QTFS_SET_SIZE | QTFS_SET_BY_OPEN | QTFS_SET_MODE);
+     }},
+    {"Setxattr",
+     QTFS_OP_SETXATTR,
+     {Section::Setxattr},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at + "/file").name("user.c").data("d");
+     }},
+    {"Removexattr",
+     QTFS_OP_REMOVEXATTR,
+     {Section::Setxattr},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file").name("user.a"); }},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryOperation, testing::ValuesIn(operations()),
+                         [](const testing::TestParamInfo<Operation> &test) {
+                           return test.param.what;
+                         });
 
 using Policy = EngineTest;
 

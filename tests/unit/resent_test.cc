@@ -49,6 +49,7 @@ protected:
   {
     return slot_.request(QTFS_OP_WRITE)
       .open(yes("x"), O_WRONLY | O_APPEND, wronly | QTFS_O_APPEND)
+      .body(qtfs_write{0, le(__u32{QTFS_WRITE_APPEND}), 0})
       .data(data);
   }
 

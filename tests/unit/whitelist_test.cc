@@ -6,8 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <random>
 #include <vector>
+
+#include "random.hh"
 
 namespace qtfs::test {
 
@@ -148,34 +149,40 @@ TEST_P(WhitelistErrors, AreToldWithTheirLine)
   EXPECT_TRUE(whitelist.error().text().starts_with("/etc/w:" + std::to_string(bad.line) + ": "));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-  All, WhitelistErrors,
-  testing::Values(
-    BadFile{"UnknownSection", "[Open]\nPath=/a\n\n[Opem]\n", 4, "unknown section \"Opem\""},
-    BadFile{"BlankInSection", "[ Open ]\n", 1, "unknown section"},
-    BadFile{"EmptySection", "[]\n", 1, "unknown section \"\""},
-    BadFile{"UnclosedSection", "\n[Open\n", 2, "missing \"]\""},
-    BadFile{"KeyBeforeSection", "# x\nPath=/a\n", 2, "outside of any section"},
-    BadFile{"UnknownKey", "[Open]\nPaths=/a\n", 2, "unknown key \"Paths\""},
-    BadFile{"LocaleKey", "[Open]\nPath[de]=/a\n", 2, "unknown key \"Path[de]\""},
-    BadFile{"EmptyKey", "[Open]\n=/a\n", 2, "unknown key \"\""},
-    BadFile{"Junk", "[Open]\n/a\n", 2, "expected"},
-    BadFile{"IniComment", "[Open]\n; comment\n", 2, "expected"},
-    BadFile{"RelativePath", "[Open]\nPath=/a;b\n", 2, "\"b\" doesn't begin"},
-    BadFile{"DotDot", "[Open]\nPath=/a\nPath=/b/../c\n", 3, "\"..\" component"},
-    BadFile{"DotDotAtTheEnd", "[Open]\nPath=/b/..\n", 2, "\"..\" component"},
-    BadFile{"NoItem", "[Open]\nPath=\n", 2, "empty item"},
-    BadFile{"EmptyItem", "[Open]\nPath=/a;;/b\n", 2, "empty item"},
-    BadFile{"BlankItem", "[Open]\nPath=/a; ;/b\n", 2, "empty item"},
-    BadFile{"FirstItemEmpty", "[Open]\nPath=;/b\n", 2, "empty item"},
-    BadFile{"TwoSemicolonsAtTheEnd", "[Open]\nPath=/a;;\n", 2, "empty item"},
-    BadFile{"EmptyProcess", "[Kill]\nPath=a;;b\n", 2, "empty item"},
-    BadFile{"UnknownEscape", "[Open]\nPath=/a\\x\n", 2, "unknown escape"},
-    BadFile{"HalfAnEscape", "[Open]\nPath=/a\\\n", 2, "unknown escape"},
-    BadFile{"Nul", std::string("[Open]\nPath=/a\0b\n", 16), 2, "NUL"},
-    BadFile{"LongPath", "[Open]\nPath=/" + std::string(4095, 'a') + "\n", 2, "longer than 4095"},
-    BadFile{"LongLine", "[Open]\n#" + std::string(65536, 'a') + "\n", 2, "longer than 65536"}),
-  [](const testing::TestParamInfo<BadFile> &bad) { return bad.param.what; });
+static std::vector<BadFile> bad_files()
+{
+  return {
+    {"UnknownSection", "[Open]\nPath=/a\n\n[Opem]\n", 4, "unknown section \"Opem\""},
+    {"BlankInSection", "[ Open ]\n", 1, "unknown section"},
+    {"EmptySection", "[]\n", 1, "unknown section \"\""},
+    {"UnclosedSection", "\n[Open\n", 2, "missing \"]\""},
+    {"KeyBeforeSection", "# x\nPath=/a\n", 2, "outside of any section"},
+    {"UnknownKey", "[Open]\nPaths=/a\n", 2, "unknown key \"Paths\""},
+    {"LocaleKey", "[Open]\nPath[de]=/a\n", 2, "unknown key \"Path[de]\""},
+    {"EmptyKey", "[Open]\n=/a\n", 2, "unknown key \"\""},
+    {"Junk", "[Open]\n/a\n", 2, "expected"},
+    {"IniComment", "[Open]\n; comment\n", 2, "expected"},
+    {"RelativePath", "[Open]\nPath=/a;b\n", 2, "\"b\" doesn't begin"},
+    {"DotDot", "[Open]\nPath=/a\nPath=/b/../c\n", 3, "\"..\" component"},
+    {"DotDotAtTheEnd", "[Open]\nPath=/b/..\n", 2, "\"..\" component"},
+    {"NoItem", "[Open]\nPath=\n", 2, "empty item"},
+    {"EmptyItem", "[Open]\nPath=/a;;/b\n", 2, "empty item"},
+    {"BlankItem", "[Open]\nPath=/a; ;/b\n", 2, "empty item"},
+    {"FirstItemEmpty", "[Open]\nPath=;/b\n", 2, "empty item"},
+    {"TwoSemicolonsAtTheEnd", "[Open]\nPath=/a;;\n", 2, "empty item"},
+    {"EmptyProcess", "[Kill]\nPath=a;;b\n", 2, "empty item"},
+    {"UnknownEscape", "[Open]\nPath=/a\\x\n", 2, "unknown escape"},
+    {"HalfAnEscape", "[Open]\nPath=/a\\\n", 2, "unknown escape"},
+    {"Nul", std::string("[Open]\nPath=/a\0b\n", 16), 2, "NUL"},
+    {"LongPath", "[Open]\nPath=/" + std::string(4095, 'a') + "\n", 2, "longer than 4095"},
+    {"LongLine", "[Open]\n#" + std::string(65536, 'a') + "\n", 2, "longer than 65536"},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WhitelistErrors, testing::ValuesIn(bad_files()),
+                         [](const testing::TestParamInfo<BadFile> &test) {
+                           return test.param.what;
+                         });
 
 TEST(Whitelist, TakesTheLongestPathAndLine)
 {
@@ -217,7 +224,7 @@ TEST(Whitelist, TellsWhyAFileCantBeRead)
 // Against the definition itself, with names that sort around '/'.
 TEST(Whitelist, AgreesWithTheDefinition)
 {
-  std::mt19937 random(1);
+  std::mt19937_64 random = reproducible_random(1);
   const std::vector<std::string> components = {"a", "b",   "ab",       "a-", "a.",
                                                "-", "a b", "\xc3\xa4", "A"};
   const auto pick = [&](std::size_t n) { return random() % n; };

@@ -1,2 +1,3 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
 true

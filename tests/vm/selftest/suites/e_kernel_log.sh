@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck source=../../../suites/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2016
