@@ -212,7 +212,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 }
 
 /* Behind this the server's file system may have its limit (EFBIG), and says so at once. */
-#define WRITE_BACK_MAX	(1LL << 40)
+#define WRITE_BACK_MAX	BIT_ULL(40)
 
 /* Where the end is, when appending, only the server knows. */
 static bool writes_back(const struct kiocb *iocb, size_t len)

@@ -103,6 +103,9 @@ static void run_end(struct write_run *run, int error, bool retry)
 	struct inode *inode = run->inode;
 	unsigned int i;
 
+	/* Before anybody who waits for the folios looks for it. */
+	if (error && !retry)
+		mapping_set_error(inode->i_mapping, error);
 	for (i = 0; i < run->buf->nr_bvecs; i++) {
 		const struct bio_vec *bvec = &run->buf->bvecs[i];
 		struct folio *folio = page_folio(bvec->bv_page);
@@ -114,8 +117,6 @@ static void run_end(struct write_run *run, int error, bool retry)
 		}
 		folio_end_writeback(folio);
 	}
-	if (error && !retry)
-		mapping_set_error(inode->i_mapping, error);
 }
 
 static void run_free(struct write_run *run)
