@@ -110,12 +110,15 @@ static bool acts_for(const struct qtfsd_session *session)
 static void queue_inode(struct qtfsd_session *session, struct qtfsd_mark *qm, u32 mask)
 {
 	spin_lock(&session->notify_lock);
+	if (READ_ONCE(session->dead))
+		goto unlock;
 	session->notify_count++;
 	qm->mask |= mask;
 	if (list_empty(&qm->queue)) {
 		refcount_inc(&qm->mark.refcnt);	/* fsnotify_get_mark() isn't exported */
 		list_add_tail(&qm->queue, &session->notify_marks);
 	}
+unlock:
 	spin_unlock(&session->notify_lock);
 }
 
@@ -137,21 +140,26 @@ static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *q
 
 	spin_lock(&session->notify_lock);
 	session->notify_count++;
-	if (event) {
+	if (event && !READ_ONCE(session->dead)) {
 		list_add_tail(&event->list, &session->notify_names);
 		session->notify_nr_names++;
+		event = NULL;
 	} else {
 		session->notify_all = true;
 	}
 	spin_unlock(&session->notify_lock);
+	kfree(event);
 }
 
-/* The worker has a reference to the session. */
+/*
+ * The worker has a reference to the session.  None is ever dropped here: the
+ * event handler must not be the one to free a session, whose end waits for it.
+ */
 static void work_queue(struct qtfsd_session *session)
 {
-	kref_get(&session->ref);
-	if (!queue_work(qtfsd.io_wq, &session->notify_work))
-		qtfsd_session_put(session);
+	if (!test_and_set_bit(0, &session->notify_queued) &&
+	    kref_get_unless_zero(&session->ref))
+		queue_work(qtfsd.io_wq, &session->notify_work);
 }
 
 static int notify_event(struct fsnotify_mark *mark, u32 mask, struct inode *inode,
@@ -407,6 +415,8 @@ static void notify_work(struct work_struct *work)
 {
 	struct qtfsd_session *session = container_of(work, struct qtfsd_session, notify_work);
 
+	clear_bit(0, &session->notify_queued);
+	smp_mb__after_atomic();		/* what is queued from here on queues the work as well */
 	notify_send(session);
 	qtfsd_session_put(session);
 }
@@ -429,21 +439,34 @@ int qtfsd_notify_init(struct qtfsd_session *session)
 	return 0;
 }
 
-/* No node is left, and so no mark but those that are queued. */
+/*
+ * No node is left, and so no mark but those that are queued.  The event handler
+ * may still run, but sees under notify_lock that the session is dead and queues
+ * nothing after this.
+ */
 void qtfsd_notify_exit(struct qtfsd_session *session)
 {
 	struct name_event *event, *next_event;
 	struct qtfsd_mark *qm, *next;
+	LIST_HEAD(marks);
+	LIST_HEAD(names);
 
 	if (!session->notify_group)
 		return;
-	list_for_each_entry_safe(qm, next, &session->notify_marks, queue) {
+	spin_lock(&session->notify_lock);
+	list_splice_init(&session->notify_marks, &marks);
+	list_splice_init(&session->notify_names, &names);
+	spin_unlock(&session->notify_lock);
+	list_for_each_entry_safe(qm, next, &marks, queue) {
 		list_del_init(&qm->queue);
 		fsnotify_put_mark(&qm->mark);
 	}
-	list_for_each_entry_safe(event, next_event, &session->notify_names, list)
+	list_for_each_entry_safe(event, next_event, &names, list)
 		kfree(event);
-	/* A mark's group lives until the mark is freed, after a grace period. */
+	/*
+	 * A mark's group lives until the mark is freed, after a grace period that
+	 * waits for the event handler as well: only then may the session go.
+	 */
 	fsnotify_put_group(session->notify_group);
 	fsnotify_wait_marks_destroyed();
 }

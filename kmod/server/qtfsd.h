@@ -121,6 +121,7 @@ struct qtfsd_session {
 	u64 notify_count;		/* events so far: the stamp */
 	bool notify_busy;		/* a frame is under way */
 	struct work_struct notify_work;
+	unsigned long notify_queued;	/* bit 0: notify_work is due */
 
 	struct qtfsd_stats __percpu *stats;
 	struct kobject kobj;

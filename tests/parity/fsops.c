@@ -1475,7 +1475,7 @@ static void do_readdir(void)
 	}
 	say("%d entries, %d twice, %d wrong, %d dots, %d types right, then %s", n, twice, wrong,
 	    dots, types, readdir(dir) ? "more" : errno ? strerrorname_np(errno) : "the end");
-	for (i = 0, wrong = 0; i < 300; i++) {
+	for (i = 0, wrong = 0; n && i < 300; i++) {
 		int k;
 
 		seed = seed * 1103515245 + 12345;

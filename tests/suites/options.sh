@@ -184,7 +184,7 @@ is "and there" "$(S 'find /sys/fs/qtfs_server -mindepth 1 -maxdepth 1 -type d | 
 is "connected" "$(cat /sys/fs/qtfs/*/state | sort -u)" connected
 check "what one writes the others read" "echo one >/mnt/one/said && [ \"\$(cat /mnt/two/said)\" = one ] && [ \"\$(cat /mnt/three/srv/options/said)\" = one ]"
 for i in one two three; do
-	(cd /mnt/$i && case $i in three) cd srv/options ;; esac && mkdir $i && for n in $(seq 30); do echo $n >$i/$n || exit; done) &
+	(cd "/mnt/$i" && case $i in three) cd srv/options ;; esac && mkdir "$i" && for n in $(seq 30); do echo "$n" >"$i/$n" || exit; done) &
 done
 wait
 is "all of them at once" "$(S 'cd /srv/options && cat one/* two/* three/* | wc -l')" 90

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# long
 # timeout: 900
 # The long one: whole trees, git, make, and a storm of four processes. On a quiet machine it takes two or three minutes.
 . "$(dirname "$0")/lib.sh"
