@@ -33,6 +33,17 @@ static inline struct dentry *lookup_noperm(struct qstr *name, struct dentry *bas
 }
 #endif
 
+/* For a file system without ->d_hash; try_lookup_noperm() would revalidate. */
+#ifndef QTFS_HAVE_D_HASH_AND_LOOKUP
+#include <linux/dcache.h>
+#include <linux/stringhash.h>
+static inline struct dentry *d_hash_and_lookup(struct dentry *parent, struct qstr *name)
+{
+	name->hash = full_name_hash(parent, name->name, name->len);
+	return d_lookup(parent, name);
+}
+#endif
+
 /*
  * What ->d_automount does with a mount that expires. It used to return a second
  * reference, so that the mount did not expire before it was used.

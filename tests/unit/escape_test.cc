@@ -55,7 +55,7 @@ protected:
     write_file(no("secret"), "secret");
     ::mkdir(yes("dir").c_str(), 0777);
     write_file(yes("dir/secret"), "public");
-    ::symlink(no().c_str(), yes("link").c_str());
+    EXPECT_EQ(::symlink(no().c_str(), yes("link").c_str()), 0);
   }
 
   // As the module: a node is what the engine answered, with its path of now.
@@ -128,7 +128,7 @@ TEST_F(Escape, NotThroughADirectoryThatIsSwapped)
 TEST_F(Escape, NotThroughAFileThatIsSwapped)
 {
   write_file(yes("file"), "public");
-  ::symlink(no("secret").c_str(), yes("way-out").c_str());
+  EXPECT_EQ(::symlink(no("secret").c_str(), yes("way-out").c_str()), 0);
   int opened = 0, refused = 0;
   {
     const Swapper swapper(yes("file"), yes("way-out"));

@@ -106,7 +106,7 @@ TEST_F(Setattr, ChangesTheOwner)
 TEST_F(Setattr, ChangesTheOwnerOfALinkItself)
 {
   write_file(no("file"), "");
-  ::symlink(no("file").c_str(), yes("link").c_str());
+  EXPECT_EQ(::symlink(no("file").c_str(), yes("link").c_str()), 0);
   set(yes("link"), owner(1000, 1000));
   ASSERT_EQ(run(slot_), 0);
   EXPECT_EQ(stat_of(yes("link")).st_uid, 1000u);
@@ -189,7 +189,7 @@ TEST_F(Setattr, ChangesTimes)
 TEST_F(Setattr, ChangesTheTimesOfALinkItself)
 {
   write_file(yes("file"), "");
-  ::symlink("file", yes("link").c_str());
+  EXPECT_EQ(::symlink("file", yes("link").c_str()), 0);
   qtfs_setattr body = setting(QTFS_SET_MTIME);
   body.mtime = time(1000, 0);
   set(yes("link"), body);

@@ -146,7 +146,7 @@ TEST_F(Link, GivesAFileASecondName)
 TEST_F(Link, LinksALinkItself)
 {
   write_file(no("secret"), "");
-  ::symlink(no("secret").c_str(), yes("link").c_str());
+  EXPECT_EQ(::symlink(no("secret").c_str(), yes("link").c_str()), 0);
   slot_.request(QTFS_OP_LINK).node(yes()).node2(yes("link")).name("second");
   ASSERT_EQ(run(slot_), 0);
   EXPECT_EQ(stat_of(yes("second")).st_ino, stat_of(yes("link")).st_ino);
@@ -157,7 +157,7 @@ TEST_F(Link, LinksALinkItself)
 TEST_F(Link, WorksWithoutCapabilities)
 {
   write_file(yes("file"), "", 0666);
-  ::chown(yes("file").c_str(), 1000, 1000);
+  EXPECT_EQ(::chown(yes("file").c_str(), 1000, 1000), 0);
   slot_.request(QTFS_OP_LINK).node(yes()).node2(yes("file")).name("second").caller(1000, 1000);
   EXPECT_EQ(run(slot_), 0);
 }

@@ -35,8 +35,8 @@ TEST_F(Attach, LeadsToTheDirectory)
 
 TEST_F(Attach, IsJudgedByWhereLinksLead)
 {
-  ::symlink(no().c_str(), yes("out").c_str());
-  ::symlink(yes().c_str(), no("in").c_str());
+  EXPECT_EQ(::symlink(no().c_str(), yes("out").c_str()), 0);
+  EXPECT_EQ(::symlink(yes().c_str(), no("in").c_str()), 0);
 
   slot_.request(QTFS_OP_ATTACH).name(yes("out"));
   EXPECT_EQ(run(slot_), EACCES);
@@ -74,7 +74,7 @@ TEST_F(Attach, WantsADirectory)
 
 TEST_F(Lookup, FindsWithoutFollowing)
 {
-  ::symlink("/etc", yes("link").c_str());
+  EXPECT_EQ(::symlink("/etc", yes("link").c_str()), 0);
   slot_.request(QTFS_OP_LOOKUP).node(yes()).name("link");
   ASSERT_EQ(run(slot_), 0);
   EXPECT_EQ(path_of(slot_.reply_fd()), yes("link"));
@@ -120,8 +120,8 @@ TEST_F(Readlink, GivesTheTarget)
 {
   const std::string target(4095, 't');
 
-  ::symlink(target.c_str(), yes("long").c_str());
-  ::symlink("../x", yes("short").c_str());
+  EXPECT_EQ(::symlink(target.c_str(), yes("long").c_str()), 0);
+  EXPECT_EQ(::symlink("../x", yes("short").c_str()), 0);
   slot_.request(QTFS_OP_READLINK).node(yes("short"));
   ASSERT_EQ(run(slot_), 0);
   EXPECT_EQ(slot_.reply_data(), "../x");

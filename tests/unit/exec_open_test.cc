@@ -80,7 +80,7 @@ TEST_F(Open, OpensTheNodeNotItsName)
   write_file(no("secret"), "secret");
   slot_.request(QTFS_OP_OPEN).node(yes("file"));
   ::unlink(yes("file").c_str());
-  ::symlink(no("secret").c_str(), yes("file").c_str());
+  EXPECT_EQ(::symlink(no("secret").c_str(), yes("file").c_str()), 0);
   ASSERT_EQ(run(slot_), 0);
 
   char text[8] = {};
@@ -91,7 +91,7 @@ TEST_F(Open, OpensTheNodeNotItsName)
 TEST_F(Open, NeverFollowsALink)
 {
   write_file(yes("file"), "");
-  ::symlink("file", yes("link").c_str());
+  EXPECT_EQ(::symlink("file", yes("link").c_str()), 0);
   EXPECT_EQ(open(yes("link"), rdonly), ELOOP);
 }
 
@@ -124,7 +124,7 @@ TEST_F(Open, IsDoneAsTheCaller)
 {
   write_file(yes("private"), "", 0600);
   write_file(yes("group"), "", 0640);
-  ::chown(yes("group").c_str(), 0, 2000);
+  EXPECT_EQ(::chown(yes("group").c_str(), 0, 2000), 0);
   const auto as = [&](const char *name, std::uint32_t uid, std::vector<std::uint32_t> groups,
                       std::uint64_t caps) {
     slot_.request(QTFS_OP_OPEN).node(yes(name)).caller(uid, uid, std::move(groups), caps);
@@ -138,7 +138,7 @@ TEST_F(Open, IsDoneAsTheCaller)
   EXPECT_EQ(as("group", 1000, {5, 2000}, 0), 0);
 
   // Root of the other machine without its capabilities, as in a container.
-  ::chown(yes("private").c_str(), 1000, 1000);
+  EXPECT_EQ(::chown(yes("private").c_str(), 1000, 1000), 0);
   EXPECT_EQ(as("private", 0, {}, 0), EACCES);
 }
 
@@ -201,7 +201,7 @@ TEST_F(Create, HasTheErrnosOfALocalOne)
 {
   write_file(yes("file"), "");
   ::mkdir(yes("dir").c_str(), 0777);
-  ::symlink("target", yes("dangling").c_str());
+  EXPECT_EQ(::symlink("target", yes("dangling").c_str()), 0);
   ::mkdir(yes("gone").c_str(), 0777);
 
   const auto result = [&](FakeSlot &slot) { return run(slot); };

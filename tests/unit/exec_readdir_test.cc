@@ -144,7 +144,7 @@ TEST_F(Readdir, TellsWhatEntriesAre)
 {
   write_file(yes("file"), "");
   ::mkdir(yes("dir").c_str(), 0755);
-  ::symlink("x", yes("link").c_str());
+  EXPECT_EQ(::symlink("x", yes("link").c_str()), 0);
   directory_.reset(::open(yes().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_EQ(read(0, 4096), 0);
 

@@ -26,7 +26,7 @@ TEST_F(Unlink, RemovesTheName)
 TEST_F(Unlink, RemovesALinkNotItsTarget)
 {
   write_file(yes("file"), "");
-  ::symlink("file", yes("link").c_str());
+  EXPECT_EQ(::symlink("file", yes("link").c_str()), 0);
   slot_.request(QTFS_OP_UNLINK).node(yes()).name("link");
   EXPECT_EQ(run(slot_), 0);
   EXPECT_TRUE(exists(yes("file")));

@@ -143,7 +143,7 @@ TEST_F(Setxattr, HasTheErrnosOfALocalOne)
 TEST_F(Setxattr, NeverFollowsALink)
 {
   write_file(no("file"), "");
-  ::symlink(no("file").c_str(), yes("link").c_str());
+  EXPECT_EQ(::symlink(no("file").c_str(), yes("link").c_str()), 0);
   set(yes("link"), "trusted.x", "x");
   EXPECT_EQ(run(slot_), 0);
   EXPECT_EQ(value_of(yes("link"), "trusted.x"), "x");

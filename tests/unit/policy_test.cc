@@ -65,7 +65,7 @@ protected:
     write_file(at + "/file", "text");
     write_file(at + "/other", "text");
     ::mkdir((at + "/dir").c_str(), 0777);
-    ::symlink("file", (at + "/link").c_str());
+    EXPECT_EQ(::symlink("file", (at + "/link").c_str()), 0);
     ::setxattr((at + "/file").c_str(), "user.a", "b", 1, 0);
   }
 

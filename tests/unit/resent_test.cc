@@ -95,7 +95,7 @@ TEST_F(Resent, MkdirDoesNotTakeWhatAnotherMade)
 
   ::unlink(yes("x").c_str());
   ::mkdir(yes("x").c_str(), 0755);
-  ::chown(yes("x").c_str(), 1000, 1000);
+  EXPECT_EQ(::chown(yes("x").c_str(), 1000, 1000), 0);
   EXPECT_EQ(run(mkdir().resent()), EEXIST);
 }
 
@@ -201,9 +201,9 @@ TEST_F(Resent, UnlinkLeavesANewFileOfThatNameAlone)
 TEST_F(Resent, UnlinkThatDidNotHappenIsDone)
 {
   write_file(yes("x"), "");
-  ::link(yes("x").c_str(), yes("keep").c_str());
+  EXPECT_EQ(::link(yes("x").c_str(), yes("keep").c_str()), 0);
   ASSERT_EQ(run(on_name(QTFS_OP_UNLINK)), 0);
-  ::link(yes("keep").c_str(), yes("x").c_str());
+  EXPECT_EQ(::link(yes("keep").c_str(), yes("x").c_str()), 0);
   EXPECT_EQ(run(on_name(QTFS_OP_UNLINK).resent()), 0);
   EXPECT_FALSE(exists(yes("x")));
 }
@@ -305,7 +305,7 @@ TEST_F(Resent, AppendThatDidNotHappenIsDone)
 {
   write_file(yes("x"), "old");
   ASSERT_EQ(run(append("new")), 0);
-  ::truncate(yes("x").c_str(), 3);
+  EXPECT_EQ(::truncate(yes("x").c_str(), 3), 0);
   ASSERT_EQ(run(append("new").resent()), 0);
   EXPECT_EQ(read_file(yes("x")), "oldnew");
 }
@@ -315,7 +315,7 @@ TEST_F(Resent, AppendThatHalfHappenedIsShort)
 {
   write_file(yes("x"), "old");
   ASSERT_EQ(run(append("new")), 0);
-  ::truncate(yes("x").c_str(), 5);
+  EXPECT_EQ(::truncate(yes("x").c_str(), 5), 0);
   ASSERT_EQ(run(append("new").resent()), 0);
   EXPECT_EQ(count(), 2u);
   EXPECT_EQ(end(), 5u);
