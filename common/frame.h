@@ -200,6 +200,35 @@ static inline enum qtfs_frame_error qtfs_check_req(const struct qtfs_hdr *hdr,
 	return QTFS_FRAME_OK;
 }
 
+/*
+ * The size of the directory entry at @row, of which @left bytes are there, with
+ * what follows its name.  0 if it isn't whole or no entry at all.
+ */
+static inline __u32 qtfs_dirent_size(const void *row, __u32 left)
+{
+	const struct qtfs_dirent *entry = (const struct qtfs_dirent *)row;
+	__u32 len, size;
+
+	if (left < sizeof(*entry))
+		return 0;
+	len = qtfs_le16(entry->name_len);
+	size = (sizeof(*entry) + len + 7) & ~7u;
+	if (entry->flags & QTFS_DIRENT_ENTRY)
+		size += sizeof(struct qtfs_entry_rep);
+	if (!len || len > QTFS_NAME_MAX || size > left ||
+	    memchr(entry + 1, '/', len) || memchr(entry + 1, '\0', len))
+		return 0;
+	return size;
+}
+
+/* What follows the name of an entry with QTFS_DIRENT_ENTRY. */
+static inline const struct qtfs_entry_rep *qtfs_dirent_entry(const struct qtfs_dirent *entry)
+{
+	__u32 at = (sizeof(*entry) + qtfs_le16(entry->name_len) + 7) & ~7u;
+
+	return (const struct qtfs_entry_rep *)((const char *)entry + at);
+}
+
 /* Where the parts of a request's arguments begin, given the first byte of them. */
 static inline const void *qtfs_args_groups(const struct qtfs_hdr *hdr, const void *args)
 {
@@ -271,7 +300,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return qtfs_flags_ok(write->flags, write->reserved, QTFS_WRITE_ALL);
 	}
 	case QTFS_OP_READDIR:
-		return !((const struct qtfs_readdir *)body)->flags;
+		return qtfs_flags_ok(((const struct qtfs_readdir *)body)->flags, 0,
+				     QTFS_READDIR_ENTRIES);
 	case QTFS_OP_FSYNC: {
 		const struct qtfs_fsync *fsync = (const struct qtfs_fsync *)body;
 

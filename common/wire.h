@@ -101,6 +101,7 @@ QTFS_ASSERT(sizeof(struct qtfs_req) == 56);
 #define QTFS_ATTR_UNCACHED	0x02	/* size means nothing: proc, sysfs ... */
 #define QTFS_ATTR_MOUNT_ROOT	0x04	/* root of a mount on the server */
 #define QTFS_ATTR_ACL		0x08	/* has an access ACL beyond its mode */
+#define QTFS_ATTR_NO_XATTR	0x10	/* no extended attributes or ACLs, but maybe trusted.* */
 
 struct qtfs_time {
 	__le64 sec;		/* since the epoch, signed */
@@ -296,19 +297,28 @@ QTFS_ASSERT(sizeof(struct qtfs_write_rep) == 168);
  * eight bytes; no entry means the end.  A cookie is the server's d_off: the
  * position behind the entry, 0 is the beginning.
  */
+
+/* qtfs_readdir.flags */
+#define QTFS_READDIR_ENTRIES	0x01	/* look the names up as well */
+
 struct qtfs_readdir {
 	__le64 cookie;
 	__le32 size;		/* of data at most */
-	__le32 flags;		/* none yet */
+	__le32 flags;		/* QTFS_READDIR_* */
 };
 QTFS_ASSERT(sizeof(struct qtfs_readdir) == 16);
+
+/* qtfs_dirent.flags */
+#define QTFS_DIRENT_ENTRY	0x01	/* a qtfs_entry_rep follows the padded name */
+#define QTFS_DIRENT_LAST	0x02	/* the directory ends here: no need to ask again */
 
 struct qtfs_dirent {
 	__le64 ino;
 	__le64 cookie;
 	__le16 name_len;
 	__u8 type;		/* DT_* */
-	__u8 reserved[5];
+	__u8 flags;		/* QTFS_DIRENT_* */
+	__u8 reserved[4];
 	/* the name, then zeros up to a multiple of eight */
 };
 QTFS_ASSERT(sizeof(struct qtfs_dirent) == 24);

@@ -7,26 +7,51 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace qtfs::engine {
 
-// How much to read with getdents64() such that all of it fits into @size bytes
-// on the wire, if @size isn't tiny: an entry grows by eight bytes at most, and
-// the shortest is 24 bytes, so that a row grows by a third at most.
-std::size_t dirent_read_size(std::size_t size);
+// Fills a row of entries.
+class DirentRow {
+public:
+  // Says of a name whether the module may look it up.
+  using Allows = std::function<bool(std::string_view name)>;
 
-struct PackedDirents {
-  std::size_t len = 0; // bytes in use
-  // The position to go back to, if not all entries fit.
-  std::optional<std::uint64_t> resume;
+  // @cookie is the position that entries are read from.  Without @allows no name
+  // is looked up.
+  DirentRow(std::span<std::byte> room, std::uint64_t cookie, Allows allows = {})
+      : room_(room), cookie_(cookie), allows_(std::move(allows))
+  {
+  }
+
+  // Converts @entries, the next ones, as getdents64() left them.  If they don't
+  // all fit, returns the position to go back to.
+  std::optional<std::uint64_t> add(std::span<const std::byte> entries);
+
+  // The directory ends behind the last entry.
+  void end();
+
+  // How much to read with getdents64() such that all of it fits: an entry without
+  // attributes grows by eight bytes at most, and the shortest is 24 bytes, so that
+  // a row grows by a third at most.  One with attributes grows eightfold at most.
+  std::size_t read_size() const;
+
+  // What read_size() must be at least, for the longest name.
+  static std::size_t read_min();
+
+  std::size_t len() const { return len_; }
+
+private:
+  std::span<std::byte> room_;
+  std::uint64_t cookie_; // behind the last entry
+  Allows allows_;
+  std::size_t len_ = 0;      // bytes in use
+  std::size_t wire_len_ = 0; // with what the module will add
+  std::size_t last_ = 0;     // where the last entry begins
 };
-
-// Converts @entries, as getdents64() left them, into @room.  @cookie is the
-// position that they were read from.
-PackedDirents pack_dirents(std::span<const std::byte> entries, std::span<std::byte> room,
-                           std::uint64_t cookie);
 
 } // namespace qtfs::engine
 

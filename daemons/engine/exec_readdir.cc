@@ -2,6 +2,7 @@
 //
 // READDIR.
 
+#include <algorithm>
 #include <dirent.h>
 #include <memory>
 #include <sys/syscall.h>
@@ -25,11 +26,37 @@ int move_to(int fd, std::uint64_t cookie)
   return ::lseek(fd, position, SEEK_SET) < 0 ? errno : 0;
 }
 
+// Reads until the row is full or the directory has ended.
+int fill(DirentRow &row, int fd)
+{
+  const std::size_t first = std::max(row.read_size(), DirentRow::read_min());
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(first);
+
+  for (std::size_t size = first; size >= DirentRow::read_min(); size = row.read_size()) {
+    const long len = ::syscall(SYS_getdents64, fd, buffer.get(), std::min(size, first));
+
+    // What has been read goes out; an error comes again with the next request.
+    if (len < 0)
+      return row.len() ? 0 : errno;
+    if (len == 0) {
+      row.end();
+      return 0;
+    }
+    const auto resume = row.add({buffer.get(), static_cast<std::size_t>(len)});
+    if (resume && ::lseek(fd, static_cast<off_t>(*resume), SEEK_SET) < 0)
+      return errno;
+    if (resume)
+      return row.len() ? 0 : EINVAL; // none would look like the end
+  }
+  return 0;
+}
+
 } // namespace
 
 int exec_readdir(Call &call)
 {
-  if (!call.judge.allows(Section::Readdir, call.slot.path(0)))
+  const std::string_view path = call.slot.path(0);
+  if (!call.judge.allows(Section::Readdir, path))
     return EACCES;
 
   const auto &body = call.slot.body<qtfs_readdir>();
@@ -38,21 +65,17 @@ int exec_readdir(Call &call)
   if (const int status = move_to(fd, cookie))
     return status;
 
-  const std::span<std::byte> room = call.slot.room(le(body.size));
-  const std::size_t size = dirent_read_size(room.size());
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
-  const long len = ::syscall(SYS_getdents64, fd, buffer.get(), size);
-  if (len < 0)
-    return errno;
-
-  const PackedDirents packed =
-    pack_dirents({buffer.get(), static_cast<std::size_t>(len)}, room, cookie);
-  if (packed.resume && ::lseek(fd, static_cast<off_t>(*packed.resume), SEEK_SET) < 0)
-    return errno;
-  if (len > 0 && packed.len == 0) // none would look like the end
-    return EINVAL;
-  call.slot.set_data_len(packed.len);
-  return 0;
+  // The module looks up what LOOKUP would be allowed to.
+  DirentRow::Allows allows;
+  if (le(body.flags) & QTFS_READDIR_ENTRIES)
+    allows = [&](std::string_view name) {
+      return call.judge.allows(Section::Mount, child_path(path, name));
+    };
+  DirentRow row(call.slot.room(le(body.size)), cookie, std::move(allows));
+  const int status = fill(row, fd);
+  if (!status)
+    call.slot.set_data_len(row.len());
+  return status;
 }
 
 } // namespace qtfs::engine

@@ -53,6 +53,8 @@ struct posix_acl *qtfs_get_inode_acl(struct inode *inode, int type, bool rcu)
 
 	if (type == ACL_TYPE_ACCESS && !(READ_ONCE(qtfs_i(inode)->flags) & QTFS_ATTR_ACL))
 		return NULL;
+	if (qtfs_no_xattr(inode))
+		return NULL;
 	if (rcu)
 		return ERR_PTR(-ECHILD);
 

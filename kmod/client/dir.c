@@ -6,44 +6,143 @@
  * side what they mean there.  Entries come in batches; what the caller's buffer
  * could not take is kept with the open file for the next call, unless it asks
  * from another position.  The VFS serialises readers of one open file
- * (f_pos_lock).
+ * (f_pos_lock), and holds the directory's lock, shared, while a batch is fetched.
+ *
+ * A batch may bring nodes and attributes of its entries (QTFS_READDIR_ENTRIES):
+ * then `ls -l` costs no request for each.  They are made dentries at once
+ * ("primed").  That costs the server a lookup each, so it is asked for only where
+ * they are likely to be used:
+ *
+ *	- names of this very directory have been used, or looked up one by one,
+ *	  since its last batch (QTFS_DIR_USED);
+ *	- at the beginning of a directory, if of all that were primed on this mount
+ *	  lately not less than an eighth was used.  A name that had to be looked up
+ *	  in a directory which was listed without counts as such a use.
  */
 #include "qtfs.h"
 
-#define BATCH_SIZE	(64 * 1024)
+#include "frame.h"
+
+#define BATCH_MIN	(32 * 1024)
+#define BATCH_MAX	(256 * 1024)
+
+/* The counters' memory, and what is primed before anything is known. */
+#define PRIMED_MEMORY	4096
+#define PRIMED_FIRST	512
+
+/* A name in @dir was used: one that READDIR brought, or (@primed 0) one that it didn't. */
+void qtfs_dir_used(struct inode *dir, unsigned int primed)
+{
+	struct qtfs_inode *qi = qtfs_i(dir);
+
+	if (!test_bit(QTFS_DIR_USED, &qi->dir_state))
+		set_bit(QTFS_DIR_USED, &qi->dir_state);
+	if (primed || test_bit(QTFS_DIR_LISTED, &qi->dir_state))
+		atomic_inc(&qtfs_sb(dir->i_sb)->primed_used);
+}
+
+/* Counts @nr primed names.  The counters are a guess: no lock for them. */
+static void count_primed(struct qtfs_sb *sbi, unsigned int nr)
+{
+	if (atomic_add_return(nr, &sbi->primed) < PRIMED_MEMORY)
+		return;
+	atomic_set(&sbi->primed, atomic_read(&sbi->primed) / 2);
+	atomic_set(&sbi->primed_used, atomic_read(&sbi->primed_used) / 2);
+}
+
+static bool wants_entries(struct inode *dir, u64 cookie)
+{
+	struct qtfs_sb *sbi = qtfs_sb(dir->i_sb);
+	bool used = test_and_clear_bit(QTFS_DIR_USED, &qtfs_i(dir)->dir_state);
+
+	if (qtfs_uncached(dir) || !sbi->entry_ttl || !sbi->attr_ttl)
+		return false;
+	return used || (!cookie && atomic_read(&sbi->primed) <
+				   PRIMED_FIRST + 8 * atomic_read(&sbi->primed_used));
+}
+
+/* A directory's size says something of how much there is to be had. */
+static u32 batch_size(struct inode *dir)
+{
+	u64 size = clamp_t(u64, i_size_read(dir), BATCH_MIN / 8, BATCH_MAX / 8) * 8;
+
+	return min_t(u64, size, qtfs_session_of(dir->i_sb)->max_data);
+}
 
 static void entries_drop(struct qtfs_file *qf)
 {
 	qtfs_buf_put(qf->entries);
 	qf->entries = NULL;
+	qf->entries_end = false;
+}
+
+/* Makes dentries of what the batch says of its names. */
+static void entries_prime(struct dentry *parent, const void *row, size_t len,
+			  const struct qtfs_age *age)
+{
+	const struct qtfs_dirent *entry;
+	unsigned int nr = 0;
+	size_t at;
+	u32 size;
+
+	for (at = 0; (size = qtfs_dirent_size(row + at, len - at)); at += size) {
+		entry = row + at;
+		if (!(entry->flags & QTFS_DIRENT_ENTRY))
+			continue;
+		qtfs_dentry_prime(parent, (const char *)(entry + 1), le16_to_cpu(entry->name_len),
+				  qtfs_dirent_entry(entry), age);
+		nr++;
+	}
+	count_primed(qtfs_sb(parent->d_sb), nr);
+}
+
+/* Gives back the nodes in a batch that nobody waits for. */
+void qtfs_dirents_forget(struct qtfs_session *session, const void *row, size_t len)
+{
+	const struct qtfs_dirent *entry;
+	size_t at;
+	u32 size;
+
+	for (at = 0; (size = qtfs_dirent_size(row + at, len - at)); at += size) {
+		entry = row + at;
+		if (entry->flags & QTFS_DIRENT_ENTRY)
+			qtfs_forget(session, le64_to_cpu(qtfs_dirent_entry(entry)->node));
+	}
 }
 
 /* Fetches the entries from @cookie on.  1: there are some, 0: the end. */
 static int entries_fetch(struct file *file, u64 cookie)
 {
-	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
+	struct inode *dir = file_inode(file);
 	struct qtfs_file *qf = qtfs_file(file);
+	bool entries = wants_entries(dir, cookie);
+	u32 size = batch_size(dir);
 	struct qtfs_readdir body = {
 		.cookie = cpu_to_le64(cookie),
-		.size = cpu_to_le32(BATCH_SIZE),
+		.size = cpu_to_le32(size),
+		.flags = cpu_to_le32(entries ? QTFS_READDIR_ENTRIES : 0),
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READDIR,
 		.open = qf->open,
 		.body = &body,
-		.in_max = BATCH_SIZE,
+		.in_max = size,
 	};
 	int error;
 
 	entries_drop(qf);
-	rpc.in = qtfs_buf_alloc(BATCH_SIZE, GFP_KERNEL);
+	rpc.in = qtfs_buf_alloc(size, GFP_KERNEL);
 	if (!rpc.in)
 		return -ENOMEM;
-	error = qtfs_rpc_call(session, &rpc);
+	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
 	if (error || !rpc.in_len) {
 		qtfs_buf_put(rpc.in);
 		return error;
 	}
+	if (entries)
+		entries_prime(file_dentry(file), rpc.in->linear, rpc.in_len, &rpc.age);
+	else
+		set_bit(QTFS_DIR_LISTED, &qtfs_i(dir)->dir_state);
 	qf->entries = rpc.in;
 	qf->entries_len = rpc.in_len;
 	qf->entries_pos = 0;
@@ -52,22 +151,14 @@ static int entries_fetch(struct file *file, u64 cookie)
 }
 
 /* The next entry of the batch, NULL at its end, -EPROTO if the server's row is broken. */
-static const struct qtfs_dirent *entry_next(struct qtfs_file *qf)
+static const struct qtfs_dirent *entry_next(struct qtfs_file *qf, u32 *size)
 {
 	size_t left = qf->entries_len - qf->entries_pos;
-	const struct qtfs_dirent *entry = qf->entries->linear + qf->entries_pos;
-	const char *name = (const char *)(entry + 1);
-	size_t len;
 
 	if (!left)
 		return NULL;
-	if (left < sizeof(*entry))
-		return ERR_PTR(-EPROTO);
-	len = le16_to_cpu(entry->name_len);
-	if (!len || len > NAME_MAX || round_up(sizeof(*entry) + len, 8) > left ||
-	    memchr(name, '/', len) || memchr(name, '\0', len))
-		return ERR_PTR(-EPROTO);
-	return entry;
+	*size = qtfs_dirent_size(qf->entries->linear + qf->entries_pos, left);
+	return *size ? qf->entries->linear + qf->entries_pos : ERR_PTR(-EPROTO);
 }
 
 static int qtfs_iterate(struct file *file, struct dir_context *ctx)
@@ -77,23 +168,27 @@ static int qtfs_iterate(struct file *file, struct dir_context *ctx)
 
 	for (;;) {
 		const struct qtfs_dirent *entry;
+		u32 size;
 
 		if (!qf->entries || qf->entries_cookie != ctx->pos) {
 			more = entries_fetch(file, ctx->pos);
 			if (more <= 0)
 				return more;
 		}
-		entry = entry_next(qf);
+		entry = entry_next(qf, &size);
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
 		if (!entry) {
+			if (qf->entries_end)
+				return 0;
 			entries_drop(qf);
 			continue;
 		}
 		if (!dir_emit(ctx, (const char *)(entry + 1), le16_to_cpu(entry->name_len),
 			      le64_to_cpu(entry->ino), entry->type))
 			return 0;
-		qf->entries_pos += round_up(sizeof(*entry) + le16_to_cpu(entry->name_len), 8);
+		qf->entries_pos += size;
+		qf->entries_end = entry->flags & QTFS_DIRENT_LAST;
 		qf->entries_cookie = le64_to_cpu(entry->cookie);
 		ctx->pos = qf->entries_cookie;
 	}
@@ -115,7 +210,7 @@ static loff_t qtfs_dir_llseek(struct file *file, loff_t offset, int whence)
 		return -EINVAL;
 	/* From the start again means: as the directory is now. */
 	inode_lock(file_inode(file));
-	if (!offset)
+	if (!offset || offset != file->f_pos)
 		entries_drop(qtfs_file(file));
 	file->f_pos = offset;
 	inode_unlock(file_inode(file));

@@ -24,10 +24,14 @@ void qtfs_dentry_expire(struct dentry *dentry)
 
 /*
  * d_time is the time, in jiffies, when a name expires, but 0 means at once; its
- * lowest bits are those of the super block's expiry when it was looked up.
+ * lowest bits are those of the super block's expiry when it was looked up, and
+ * whether READDIR brought the name and nobody has used it yet.
  */
 #define EXPIRY_BITS	4
 #define EXPIRY_MASK	((1UL << EXPIRY_BITS) - 1)
+#define PRIMED		BIT(EXPIRY_BITS)
+#define TIME_SHIFT	(EXPIRY_BITS + 1)
+#define TIME_MASK	(~0UL << TIME_SHIFT)
 
 /*
  * Lets an answer of @age about the name of @dentry be believed.  The dentry has
@@ -43,7 +47,7 @@ static void dentry_believe(struct dentry *dentry, const struct qtfs_age *age)
 		qtfs_dentry_expire(dentry);
 		return;
 	}
-	WRITE_ONCE(dentry->d_time, (((jiffies + ttl) << EXPIRY_BITS) | expiry) ?: 1);
+	WRITE_ONCE(dentry->d_time, (((jiffies + ttl) << TIME_SHIFT) | expiry) ?: 1);
 	if (qtfs_overtaken(sbi->session, age))
 		qtfs_dentry_expire(dentry);
 }
@@ -54,9 +58,27 @@ static bool dentry_expired(const struct dentry *dentry)
 	unsigned long now = jiffies;
 	unsigned long expiry = atomic_read(&qtfs_sb(dentry->d_sb)->expiry) & EXPIRY_MASK;
 
-	now <<= EXPIRY_BITS;
+	now <<= TIME_SHIFT;
 	return !time || (time & EXPIRY_MASK) != expiry ||
-	       time_after_eq(now, time & ~EXPIRY_MASK);
+	       time_after_eq(now, time & TIME_MASK);
+}
+
+/* Will tell whether the name is used, unless it has expired already. */
+static void dentry_set_primed(struct dentry *dentry)
+{
+	unsigned long time = READ_ONCE(dentry->d_time);
+
+	if (time)
+		cmpxchg(&dentry->d_time, time, time | PRIMED);
+}
+
+/* Counts the first use of a name that READDIR brought.  Maybe in RCU walk. */
+static void dentry_used(struct inode *dir, struct dentry *dentry)
+{
+	unsigned long time = READ_ONCE(dentry->d_time);
+
+	if ((time & PRIMED) && cmpxchg(&dentry->d_time, time, time & ~PRIMED) == time)
+		qtfs_dir_used(dir, 1);
 }
 
 static struct qtfs_name name_of(const struct dentry *dentry)
@@ -115,6 +137,7 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 			qtfs_forget(session, number);
 		return 0;
 	}
+	qtfs_dir_used(d_inode(parent), 0);
 	qtfs_dentry_adopt(dentry, number, session);
 	qtfs_update_inode(inode, &rep.attr, &age);
 	dentry_believe(dentry, &age);
@@ -133,6 +156,7 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
 			return 0;
 		return !dentry_expired(dentry);
 	}
+	dentry_used(dir, dentry);
 	if (!dentry_expired(dentry))
 		return 1;
 	if (flags & LOOKUP_RCU)
@@ -209,7 +233,71 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 	}
 	if (error)
 		return ERR_PTR(error);
+	qtfs_dir_used(dir, 0);
 	return entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &age);
+}
+
+/* READDIR said where the name of @dentry, which is known here already, leads. */
+static bool prime_known(struct dentry *dentry, const struct qtfs_entry_rep *rep,
+			const struct qtfs_age *age)
+{
+	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
+	bool expired = dentry_expired(dentry);
+
+	if (d_really_is_negative(dentry) || !same_file(d_inode(dentry), &rep->attr))
+		return false;
+	qtfs_dentry_adopt(dentry, le64_to_cpu(rep->node), session);
+	qtfs_update_inode(d_inode(dentry), &rep->attr, age);
+	dentry_believe(dentry, age);
+	if (expired)
+		dentry_set_primed(dentry);
+	return true;
+}
+
+/*
+ * Takes over what READDIR said of @name in @parent, with the node.  The caller
+ * holds the directory's lock, shared, so that no change of our own comes between
+ * question and answer.
+ */
+void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len,
+		       const struct qtfs_entry_rep *rep, const struct qtfs_age *age)
+{
+	struct qtfs_session *session = qtfs_session_of(parent->d_sb);
+	struct qstr qname = QSTR_INIT(name, len);
+	struct dentry *dentry, *alias;
+
+	QTFS_LOOKUP_WAIT(wait);
+
+	qname.hash = full_name_hash(parent, name, len);
+	for (;;) {
+		dentry = d_lookup(parent, &qname);
+		if (!dentry)
+			dentry = qtfs_d_alloc_parallel(parent, &qname, wait);
+		if (IS_ERR(dentry)) {
+			qtfs_forget(session, le64_to_cpu(rep->node));
+			return;
+		}
+		if (d_in_lookup(dentry))
+			break;
+		if (prime_known(dentry, rep, age))
+			goto put;
+		/* What is known may well be the newer. */
+		if (qtfs_overtaken(session, age)) {
+			qtfs_forget(session, le64_to_cpu(rep->node));
+			goto put;
+		}
+		d_invalidate(dentry);
+		dput(dentry);
+	}
+
+	alias = entry_splice(dentry, le64_to_cpu(rep->node), &rep->attr, age);
+	d_lookup_done(dentry);
+	if (!alias)
+		dentry_set_primed(dentry);
+	else if (!IS_ERR(alias))
+		dput(alias);
+put:
+	dput(dentry);
 }
 
 /* Makes @dentry with @rpc, which lacks only its directory, name 0 and reply. */

@@ -113,6 +113,8 @@ struct qtfs_sb {
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
 	enum qtfs_cache_mode cache;
+	atomic_t primed;		/* names that READDIR brought, and those of them */
+	atomic_t primed_used;		/* that were used; both halved at times: dir.c */
 	atomic_t expiry;		/* what was cached under another one is expired */
 };
 
@@ -150,7 +152,11 @@ struct qtfs_inode {
 	struct timespec64 data_mtime;	/* what the cached pages belong to */
 	struct timespec64 data_ctime;
 	loff_t data_size;
+	unsigned long dir_state;	/* bits QTFS_DIR_*, see dir.c */
 };
+
+#define QTFS_DIR_USED		0	/* names in it have been used since its last READDIR */
+#define QTFS_DIR_LISTED		1	/* it was listed without entries */
 
 static inline struct qtfs_inode *qtfs_i(const struct inode *inode)
 {
@@ -195,6 +201,7 @@ struct qtfs_file {
 	size_t entries_len;
 	size_t entries_pos;
 	u64 entries_cookie;		/* the position of the next one */
+	bool entries_end;		/* behind them there is nothing */
 };
 
 static inline struct qtfs_file *qtfs_file(const struct file *file)
@@ -254,6 +261,12 @@ void qtfs_release_open(struct qtfs_session *session, u64 number);
 
 /* namei.c */
 void qtfs_dentry_expire(struct dentry *dentry);
+void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len,
+		       const struct qtfs_entry_rep *rep, const struct qtfs_age *age);
+
+/* dir.c */
+void qtfs_dir_used(struct inode *dir, unsigned int primed);
+void qtfs_dirents_forget(struct qtfs_session *session, const void *row, size_t len);
 
 /* notify.c */
 int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
@@ -288,6 +301,7 @@ extern const struct file_operations qtfs_file_ops;		/* file.c */
 extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
 extern const struct address_space_operations qtfs_aops;		/* writeback.c */
 extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
+bool qtfs_no_xattr(const struct inode *inode);
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size);	/* xattr.c */
 
 ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *name, void *value,

@@ -236,6 +236,9 @@ static void give_back_reply(struct qtfs_request *req)
 		open = le64_to_cpu(rep->open);
 		break;
 	}
+	case QTFS_OP_READDIR:
+		qtfs_dirents_forget(session, req->in->linear, req->in_len);
+		break;
 	default:
 		break;
 	}

@@ -45,11 +45,26 @@ ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *nam
 	return len;
 }
 
+/* Whether the server has said that the inode has none, but maybe trusted.*. */
+bool qtfs_no_xattr(const struct inode *inode)
+{
+	return (READ_ONCE(qtfs_i(inode)->flags) & QTFS_ATTR_NO_XATTR) && !qtfs_attr_expired(inode);
+}
+
+/* Others than these may be made up when they are asked for. */
+static bool is_stored(const char *name)
+{
+	return !strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) ||
+	       !strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN);
+}
+
 static int qtfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
 			  struct inode *inode, const char *name, void *value, size_t size)
 {
-	return qtfs_xattr_fetch(dentry, QTFS_OP_GETXATTR, xattr_full_name(handler, name), value,
-				size);
+	name = xattr_full_name(handler, name);
+	if (is_stored(name) && qtfs_no_xattr(inode))
+		return -ENODATA;
+	return qtfs_xattr_fetch(dentry, QTFS_OP_GETXATTR, name, value, size);
 }
 
 /* Sets the attribute @name, or removes it if @value is NULL. */
@@ -89,6 +104,8 @@ static int qtfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size)
 {
+	if (qtfs_no_xattr(d_inode(dentry)) && !capable(CAP_SYS_ADMIN))
+		return 0;
 	return qtfs_xattr_fetch(dentry, QTFS_OP_LISTXATTR, NULL, buf, size);
 }
 

@@ -33,6 +33,11 @@ static inline struct dentry *lookup_noperm(struct qstr *name, struct dentry *bas
 }
 #endif
 
+/* Exported by every kernel, but declared only in fs/internal.h by most. */
+#include <linux/path.h>
+int vfs_path_lookup(struct dentry *dentry, struct vfsmount *mnt, const char *name,
+		    unsigned int flags, struct path *path);
+
 /* For a file system without ->d_hash; try_lookup_noperm() would revalidate. */
 #ifndef QTFS_HAVE_D_HASH_AND_LOOKUP
 #include <linux/dcache.h>

@@ -41,6 +41,7 @@ struct answer {
 	u32 status;
 	u32 flags;
 	u32 data_len;
+	bool engine_alive;
 	struct file *file;		/* what reply_fd was, counted, or NULL */
 	const void *body;		/* in the slot: copy it once */
 	const void *data;
@@ -211,9 +212,19 @@ forget:
 	return error;
 }
 
+static int answer_readdir(struct qtfsd_call *call, const struct answer *answer)
+{
+	const struct qtfs_readdir *args = call->args;
+	int error;
+
+	if (!(args->flags & cpu_to_le32(QTFS_READDIR_ENTRIES)))
+		return copy_data(call, answer, 0, le32_to_cpu(args->size));
+	error = qtfsd_readdir_reply(call, answer->data, answer->data_len, answer->engine_alive);
+	return error == -EPROTO ? UNUSABLE : error;
+}
+
 static int answer_data(struct qtfsd_call *call, const struct answer *answer)
 {
-	const struct qtfs_readdir *readdir = call->args;
 	const struct qtfs_read *read = call->args;
 	int error;
 
@@ -221,7 +232,7 @@ static int answer_data(struct qtfsd_call *call, const struct answer *answer)
 	case QTFS_OP_READLINK:
 		return copy_data(call, answer, 1, QTFS_PATH_MAX);
 	case QTFS_OP_READDIR:
-		return copy_data(call, answer, 0, le32_to_cpu(readdir->size));
+		return answer_readdir(call, answer);
 	default:
 		error = copy_data(call, answer, 0, le32_to_cpu(read->size));
 		if (!error && call->open->fast_read)
@@ -308,6 +319,7 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 		.data_len = READ_ONCE(mem->data_len),
 		.body = mem->body,
 		.data = (const void *)mem + channel->data_offset,
+		.engine_alive = engine_alive,
 	};
 	int error;
 

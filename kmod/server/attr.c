@@ -13,6 +13,7 @@
 #include <linux/mount.h>
 #include <linux/posix_acl.h>
 #include <linux/stat.h>
+#include <linux/xattr.h>
 
 /* Those that linux/magic.h hasn't got, or not everywhere. */
 #define CONFIGFS_SUPER_MAGIC	0x62656570
@@ -20,6 +21,9 @@
 #define MQUEUE_SUPER_MAGIC	0x19800202
 #define NFSD_FS_MAGIC		0x6e667364
 #define RPC_PIPEFS_MAGIC	0x67596969
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC		0x58465342
+#endif
 
 static bool pseudo(unsigned long magic)
 {
@@ -81,6 +85,27 @@ static bool has_acl(struct dentry *dentry)
 	return true;
 }
 
+/*
+ * Whether there are no extended attributes (but such as only an administrator
+ * sees), so that the client needn't ask: `ls -l` wants to know of each file.  Only
+ * the file systems that list all they have, and do it fast.
+ */
+static bool has_no_xattr(struct dentry *dentry)
+{
+	const struct inode *inode = d_backing_inode(dentry);
+
+	switch (inode->i_sb->s_magic) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return inode->i_op->listxattr && !vfs_listxattr(dentry, NULL, 0);
+	default:
+		return false;
+	}
+}
+
 static void time_fill(struct qtfs_time *to, const struct timespec64 *from)
 {
 	to->sec = cpu_to_le64(from->tv_sec);
@@ -116,6 +141,8 @@ int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach
 		flags |= QTFS_ATTR_UNCACHED;
 	if (has_acl(path->dentry))
 		flags |= QTFS_ATTR_ACL;
+	else if (has_no_xattr(path->dentry))
+		flags |= QTFS_ATTR_NO_XATTR;
 	if (path->dentry == path->mnt->mnt_root && !attach_root)
 		flags |= QTFS_ATTR_MOUNT_ROOT;
 

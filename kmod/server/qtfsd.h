@@ -377,6 +377,9 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *channel,
 			const struct qtfs_slot *mem, bool engine_alive);
 
+/* readdir.c */
+int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool engine_alive);
+
 /* attr.c */
 bool qtfsd_uncached(const struct inode *inode);
 int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach_root);

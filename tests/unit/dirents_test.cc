@@ -16,9 +16,21 @@ namespace qtfs::test {
 
 namespace {
 
-using engine::dirent_read_size;
-using engine::pack_dirents;
-using engine::PackedDirents;
+using engine::DirentRow;
+
+struct Packed {
+  std::size_t len;
+  std::optional<std::uint64_t> resume;
+};
+
+Packed pack_dirents(std::span<const std::byte> entries, std::span<std::byte> room,
+                    std::uint64_t cookie)
+{
+  DirentRow row(room, cookie);
+  const auto resume = row.add(entries);
+
+  return {row.len(), resume};
+}
 
 struct Entry {
   std::uint64_t ino;
@@ -92,7 +104,7 @@ TEST(Dirents, KeepEverything)
   const std::vector<Entry> entries = some_entries();
   std::vector<std::byte> room(1 << 17, std::byte{0x77});
 
-  const PackedDirents packed = pack_dirents(kernel_row(entries), room, 0);
+  const Packed packed = pack_dirents(kernel_row(entries), room, 0);
   EXPECT_FALSE(packed.resume);
   EXPECT_EQ(wire_entries(std::span(room).first(packed.len)), entries);
   EXPECT_EQ(room[packed.len], std::byte{0x77});
@@ -118,7 +130,7 @@ TEST(Dirents, StopWhereTheRoomEndsAndTellWhere)
       const std::vector<Entry> rest(entries.begin() + static_cast<std::ptrdiff_t>(got.size()),
                                     entries.end());
       std::vector<std::byte> room(size);
-      const PackedDirents packed = pack_dirents(kernel_row(rest), room, position);
+      const Packed packed = pack_dirents(kernel_row(rest), room, position);
       ASSERT_LE(packed.len, size);
       const std::vector<Entry> part = wire_entries(std::span(room).first(packed.len));
 
@@ -135,7 +147,7 @@ TEST(Dirents, StopWhereTheRoomEndsAndTellWhere)
 TEST(Dirents, ResumeAtTheBeginningIfNotEvenOneFits)
 {
   std::vector<std::byte> room(24);
-  const PackedDirents packed = pack_dirents(kernel_row({{1, 9, DT_REG, "a"}}), room, 5);
+  const Packed packed = pack_dirents(kernel_row({{1, 9, DT_REG, "a"}}), room, 5);
 
   EXPECT_EQ(packed.len, 0u);
   EXPECT_EQ(packed.resume, 5u);
@@ -148,7 +160,10 @@ TEST(Dirents, ReadSizeLeavesRoomToGrow)
 
   for (int round = 0; round < 1000; round++) {
     const std::size_t size = 512 + random() % 8192;
-    const std::size_t limit = dirent_read_size(size);
+    std::vector<std::byte> room(size);
+    const bool looked_up = random() % 2;
+    DirentRow row(room, 0, looked_up ? [](std::string_view) { return true; } : DirentRow::Allows());
+    const std::size_t limit = row.read_size();
     const std::size_t longest = round % 3 == 0 ? 1 : round % 3 == 1 ? 16 : 255;
     std::vector<Entry> entries;
 
@@ -160,10 +175,55 @@ TEST(Dirents, ReadSizeLeavesRoomToGrow)
         break;
       entries.push_back(entry);
     }
-    std::vector<std::byte> room(size);
-    ASSERT_FALSE(pack_dirents(kernel_row(entries), room, 0).resume) << size;
+    ASSERT_FALSE(row.add(kernel_row(entries))) << size;
   }
-  EXPECT_GE(dirent_read_size(0), 280u); // one entry of the longest name
+  EXPECT_GE(DirentRow::read_min(), 280u); // one entry of the longest name
+}
+
+// Room is left for what the module adds to the names that it may look up.
+TEST(Dirents, CountWhatTheModuleWillAdd)
+{
+  const auto row = kernel_row({{1, 1, DT_DIR, "."},
+                               {2, 2, DT_DIR, ".."},
+                               {3, 3, DT_REG, "yes"},
+                               {4, 4, DT_REG, "no"},
+                               {5, 5, DT_REG, "yes"}});
+  const auto allows = [](std::string_view name) { return name == "yes"; };
+
+  for (std::size_t size = 5 * 32 - 8; size <= 5 * 32 + 2 * 160; size += 8) {
+    std::vector<std::byte> room(size);
+    DirentRow filled(room, 0, allows);
+    filled.add(row);
+
+    std::size_t wire_len = 0;
+    for (std::size_t at = 0; at < filled.len();) {
+      qtfs_dirent wire;
+      std::memcpy(&wire, room.data() + at, sizeof(wire));
+      const auto *name = reinterpret_cast<const char *>(room.data()) + at + sizeof(wire);
+      const bool yes = std::string_view(name, le(wire.name_len)) == "yes";
+
+      EXPECT_EQ(wire.flags, yes ? QTFS_DIRENT_ENTRY : 0);
+      wire_len += 32 + (yes ? sizeof(qtfs_entry_rep) : 0);
+      at += 32;
+    }
+    EXPECT_LE(wire_len, size);
+  }
+}
+
+TEST(Dirents, TellTheEnd)
+{
+  std::vector<std::byte> room(1000);
+  DirentRow row(room, 0);
+  qtfs_dirent wire;
+
+  row.end(); // an empty row stays empty
+  EXPECT_EQ(row.len(), 0u);
+  row.add(kernel_row({{1, 1, DT_REG, "a"}, {2, 2, DT_REG, "b"}}));
+  row.end();
+  std::memcpy(&wire, room.data(), sizeof(wire));
+  EXPECT_EQ(wire.flags, 0);
+  std::memcpy(&wire, room.data() + 32, sizeof(wire));
+  EXPECT_EQ(wire.flags, QTFS_DIRENT_LAST);
 }
 
 } // namespace qtfs::test

@@ -20,6 +20,7 @@ struct Listed {
   std::uint64_t ino;
   std::uint64_t cookie;
   unsigned type;
+  unsigned flags;
 };
 
 class Readdir : public EngineTest {
@@ -39,11 +40,11 @@ protected:
     names_.insert({".", ".."});
   }
 
-  int read(std::uint64_t cookie, std::uint32_t size)
+  int read(std::uint64_t cookie, std::uint32_t size, std::uint32_t flags = 0)
   {
     slot_.request(QTFS_OP_READDIR)
       .open_fd(::dup(directory_.get()), yes())
-      .body(qtfs_readdir{le(__u64{cookie}), le(size), 0});
+      .body(qtfs_readdir{le(__u64{cookie}), le(size), le(flags)});
     return run(slot_);
   }
 
@@ -57,8 +58,8 @@ protected:
       std::memcpy(&wire, data.data() + at, sizeof(wire));
       const std::size_t len = le(wire.name_len);
 
-      list.push_back(
-        {data.substr(at + sizeof(wire), len), le(wire.ino), le(wire.cookie), wire.type});
+      list.push_back({data.substr(at + sizeof(wire), len), le(wire.ino), le(wire.cookie), wire.type,
+                      wire.flags});
       at += (sizeof(wire) + len + 7) & ~std::size_t{7};
     }
     return list;
@@ -156,6 +157,34 @@ TEST_F(Readdir, TellsWhatEntriesAre)
                                    : entry.name == "dir" ? DT_DIR
                                                          : DT_LNK});
   }
+}
+
+TEST_F(Readdir, TellsTheEnd)
+{
+  make_entries(yes(), 100);
+  directory_.reset(::open(yes().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(read(0, 65536), 0);
+  const std::vector<Listed> all = listed();
+  for (const Listed &entry : all)
+    EXPECT_EQ(entry.flags, &entry == &all.back() ? QTFS_DIRENT_LAST : 0u);
+  ASSERT_EQ(read(0, 1024), 0);
+  EXPECT_EQ(listed().back().flags, 0u);
+}
+
+// What LOOKUP is not allowed to the module doesn't look up either.
+TEST_F(Readdir, SaysWhatMayBeLookedUp)
+{
+  write_file(yes("a"), "");
+  ::mkdir(yes("dir").c_str(), 0755);
+  directory_.reset(::open(yes().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(read(0, 4096, QTFS_READDIR_ENTRIES), 0);
+  EXPECT_EQ(listed().size(), 4u);
+  for (const Listed &entry : listed())
+    EXPECT_EQ(entry.flags & QTFS_DIRENT_ENTRY, entry.name.starts_with(".") ? 0u : 1u) << entry.name;
+  use_whitelist(everything_but("Mount", "/"));
+  ASSERT_EQ(read(0, 4096, QTFS_READDIR_ENTRIES), 0);
+  for (const Listed &entry : listed())
+    EXPECT_EQ(entry.flags & QTFS_DIRENT_ENTRY, 0u);
 }
 
 TEST_F(Readdir, TellsErrors)

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 200
+# What an operation costs in requests, counted by the client itself (`stats` in sysfs). RELEASE and FORGET are sent
+# without being waited for and NOTIFY comes from the server: they don't count.
+. "$(dirname "$0")/lib.sh"
+
+D=/srv/requests
+M=/mnt/requests
+FILES=2500
+
+check "the server starts" start_server || exit
+S "rm -rf $D && mkdir -p $D/{big,long,plain,tree,deep/a/b/c/d,small,new,denied,search} && cd $D &&
+	seq -f 'big/file-%05g' $FILES | xargs touch && seq -f 'plain/%g' $FILES | xargs touch &&
+	seq -f 'long/$(printf 'x%.0s' {1..200})-%05g' 1200 | xargs touch &&
+	for i in {1..40}; do mkdir tree/\$i && seq -f \"tree/\$i/%g\" 50 | xargs touch; done &&
+	for i in {1..10}; do echo content \$i >small/\$i; done && touch deep/a/b/c/d/file denied/x search/x &&
+	chmod 744 search && ln -s small/1 link"
+check "mount" mount_qtfs $D $M || exit
+
+# Every request that somebody waited for, or one operation's.
+requests() { # OPERATION or requests
+	awk -v op="$1" '
+		$1 == op { n += $2 }
+		op == "requests" && ($1 == "RELEASE" || $1 == "FORGET" || $1 == "NOTIFY") { n -= $2 }
+		END { print n + 0 }' /sys/fs/qtfs/*/stats
+}
+
+forget_all() {
+	sync
+	echo 2 >/proc/sys/vm/drop_caches
+	echo 3 >/proc/sys/vm/drop_caches
+}
+
+# The command may cost so many requests at most. It is told as well how many it was.
+costs() { # NAME MOST CMD...
+	local name=$1 most=$2 before n status
+	shift 2
+	before=$(requests requests)
+	awk '{ print $1, $2 }' /sys/fs/qtfs/*/stats >"$SCRATCH/stats"
+	"$@" >"$SCRATCH/out" 2>&1
+	status=$?
+	n=$(($(requests requests) - before))
+	if [ $status != 0 ]; then
+		not_ok "$name" "exit status $status: $(tail -n 2 "$SCRATCH/out")"
+	elif [ $n -gt "$most" ]; then
+		not_ok "$name" "$n requests, $most are enough: $(awk 'NR == FNR { was[$1] = $2; next }
+			$2 > was[$1] && $1 !~ /bytes/ { printf "%s %d ", $1, $2 - was[$1] }' "$SCRATCH/stats" /sys/fs/qtfs/*/stats)"
+	else
+		ok "$name: $n"
+	fi
+}
+
+# ---- directories ----
+S "setfattr -n user.a -v 1 $D/tree/1/2 && setfacl -m u:77:r $D/tree/1/3 && setfacl -d -m u:77:rx $D/tree/2"
+same_as_server() { # NAME DIR
+	is "$1" "$(cd "$M/$2" && find . -printf '%P %y %m %n %s %T@ %i\n' | sort | md5sum)" \
+		"$(S "cd $D/$2 && find . -printf '%P %y %m %n %s %T@ %i\n' | sort | md5sum")"
+}
+forget_all
+costs "ls -l of $FILES files, cold" 6 ls -l $M/big
+is "and it shows them all" "$(grep -c file- "$SCRATCH/out")" $FILES
+costs "ls -l of $FILES files, again" 5 ls -l $M/big
+costs "ls -l of 1200 long names, cold" 9 ls -l $M/long
+costs "a walk of 40 directories with 2000 files, with their attributes" 125 find $M/tree -newermt 2000-01-01 -size -1 -printf x
+costs "the same, again" 84 find $M/tree -newermt 2000-01-01 -size -1 -printf x
+costs "find -type f, cold" 84 find $M/tree -type f
+same_as_server "what a listing told is true" big
+same_as_server "of a tree as well" tree
+is "extended attributes and ACLs are told" "$(cd $M/tree && getfattr -Rd -m - . | sort; getfacl -Rs . | sort)" \
+	"$(S "cd $D/tree && getfattr -Rd -m - . | sort; getfacl -Rs . | sort")"
+S "setfattr -n user.b -v 2 $D/tree/1/7"
+check "one that comes later as well" wait_for 2 getfattr -n user.b $M/tree/1/7
+setfattr -n user.c -v 3 $M/tree/1/8
+is "and one of our own" "$(getfattr --only-values -n user.c $M/tree/1/8)" 3
+forget_all
+for _ in {1..3}; do
+	ls -f $M/plain >/dev/null
+	forget_all
+done
+costs "a listing of names alone" 4 ls -f $M/plain
+is "and it shows them all" "$(wc -l <"$SCRATCH/out")" $((FILES + 2))
+nodes() { S "cat /sys/fs/qtfs_server/*/nodes"; }
+check "for which the server pins nothing" '[ "$(nodes)" -lt 1000 ]'
+
+# ---- who may not search, and what the policy hides ----
+setpriv --reuid 1000 --clear-groups ls $M/search >"$SCRATCH/out" 2>&1
+is "a directory that may be read but not searched is listed" "$(cat "$SCRATCH/out")" x
+fails_with "but not searched" EACCES setpriv --reuid 1000 --clear-groups stat $M/search/x
+check "root does both" stat $M/search/x
+
+# ---- a listing while others change the directory ----
+S "cd $D/big && for i in {1..300}; do mv file-00\$((100 + i)) moved-\$i; done" &
+for _ in {1..5}; do
+	ls -l $M/big >/dev/null 2>&1
+done
+wait
+sees_all() { [ "$(find $M/big -printf '%f %i\n' | sort | md5sum)" = "$(S "find $D/big -printf '%f %i\n' | sort | md5sum")" ]; }
+check "what changed meanwhile is seen" wait_for 2 sees_all
