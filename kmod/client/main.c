@@ -6,6 +6,8 @@
 
 #include <linux/module.h>
 
+#include "transport/loglevel.h"
+
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
@@ -17,38 +19,8 @@ static unsigned int qtfs_server_port = QTFS_PORT;
 module_param(qtfs_server_port, uint, 0444);
 MODULE_PARM_DESC(qtfs_server_port, "TCP port of the server for mounts without port=");
 
-enum qtfs_log_level qtfs_log_level = QTFS_LOG_WARN;
-
-static const char *const log_levels[] = {
-	[QTFS_LOG_NONE] = "NONE",
-	[QTFS_LOG_ERROR] = "ERROR",
-	[QTFS_LOG_WARN] = "WARN",
-	[QTFS_LOG_INFO] = "INFO",
-	[QTFS_LOG_DEBUG] = "DEBUG",
-};
-
-static int log_level_set(const char *value, const struct kernel_param *kp)
-{
-	int level = sysfs_match_string(log_levels, value);
-
-	if (level < 0) {
-		pr_err("qtfs_log_level=%s: not NONE, ERROR, WARN, INFO or DEBUG\n", value);
-		return -EINVAL;
-	}
-	qtfs_log_level = level;
-	return 0;
-}
-
-static int log_level_get(char *buf, const struct kernel_param *kp)
-{
-	return sysfs_emit(buf, "%s\n", log_levels[qtfs_log_level]);
-}
-
-static const struct kernel_param_ops log_level_ops = {
-	.set = log_level_set,
-	.get = log_level_get,
-};
-module_param_cb(qtfs_log_level, &log_level_ops, NULL, 0644);
+int qtfs_log_level = QTFS_LOG_WARN;
+module_param_cb(qtfs_log_level, &qtfs_loglevel_param_ops, &qtfs_log_level, 0644);
 MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
 
 struct workqueue_struct *qtfs_wq;
@@ -93,12 +65,14 @@ static int __init qtfs_init(void)
 	error = qtfs_sysfs_init();
 	if (error)
 		goto err_sysfs;
+	qtfs_debugfs_init();
 	error = register_filesystem(&qtfs_type);
 	if (error)
 		goto err_register;
 	return 0;
 
 err_register:
+	qtfs_debugfs_exit();
 	qtfs_sysfs_exit();
 err_sysfs:
 	qtfs_inode_cache_exit();
@@ -112,6 +86,7 @@ err_transport:
 static void __exit qtfs_exit(void)
 {
 	unregister_filesystem(&qtfs_type);
+	qtfs_debugfs_exit();
 	qtfs_sysfs_exit();
 	qtfs_inode_cache_exit();
 	qtfs_transport_exit();

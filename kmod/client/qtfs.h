@@ -17,6 +17,7 @@
 #include <linux/xattr.h>
 
 #include "request.h"
+#include "transport/opstat.h"
 
 /*
  * A session with a server: the connection and the slots.  Held by every super
@@ -73,6 +74,8 @@ struct qtfs_session {
 	unsigned int mount_id;
 	atomic64_t requests[QTFS_OP_END];
 	atomic64_t errors[QTFS_OP_END];
+	struct qtfs_opstat __percpu *opstats;	/* [QTFS_OP_END], see stats.c */
+	struct dentry *debugfs;
 	atomic64_t slot_waits;
 	atomic64_t bad_frames;
 };
@@ -324,9 +327,19 @@ void qtfs_sysfs_exit(void);
 int qtfs_sysfs_add(struct qtfs_session *session);
 void qtfs_sysfs_del(struct qtfs_session *session);
 
-/* log.c */
+/* stats.c */
+int qtfs_stats_init(struct qtfs_session *session);
+void qtfs_stats_exit(struct qtfs_session *session);
+void qtfs_stats_count(const struct qtfs_request *req);
+void qtfs_stats_show(struct seq_file *m, struct qtfs_session *session);
+void qtfs_stats_expose(struct qtfs_session *session);
+void qtfs_stats_hide(struct qtfs_session *session);
+void qtfs_debugfs_init(void);
+void qtfs_debugfs_exit(void);
+
+/* main.c */
 enum qtfs_log_level { QTFS_LOG_NONE, QTFS_LOG_ERROR, QTFS_LOG_WARN, QTFS_LOG_INFO, QTFS_LOG_DEBUG };
-extern enum qtfs_log_level qtfs_log_level;
+extern int qtfs_log_level;
 
 #define qtfs_log(level, fmt, ...)					\
 do {									\

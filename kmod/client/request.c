@@ -120,7 +120,7 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	req->op = rpc->op;
 	req->slot = QTFS_NO_SLOT;
 	req->known_node = rpc->node2;
-	req->started = jiffies;
+	req->started = ktime_get();
 	req->pid = task_pid_nr(current);
 	req->age.version = atomic64_read(&session->version);
 	init_completion(&req->done);
@@ -183,6 +183,7 @@ static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool
 		return error;
 
 	atomic64_inc(&session->slot_waits);
+	trace_qtfs_request_queued(req);
 	interrupted = wait_event_killable_exclusive(session->slot_wait,
 						    (error = slot_try(session, req)) != -EAGAIN);
 	/* A wake-up that was taken with the signal is for the next in line. */
@@ -256,6 +257,7 @@ static void request_end(struct qtfs_request *req, int error)
 
 	req->error = error;
 	trace_qtfs_request_end(req);
+	qtfs_stats_count(req);
 	if (error)
 		atomic64_inc(&session->errors[req->op]);
 

@@ -9,6 +9,7 @@
 #include <linux/bvec.h>
 #include <linux/completion.h>
 #include <linux/cred.h>
+#include <linux/ktime.h>
 #include <linux/refcount.h>
 
 #include "ops.h"
@@ -82,7 +83,7 @@ struct qtfs_request {
 	u32 slot;
 	u64 seq;
 	u64 known_node;			/* LOOKUP's node2: not new if it comes back */
-	unsigned long started;		/* jiffies */
+	ktime_t started;
 	pid_t pid;
 	bool abandoned;			/* nobody waits; under session->lock */
 	int error;			/* the result: 0 or negative errno */

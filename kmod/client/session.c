@@ -219,6 +219,10 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 
 	if (!session)
 		return NULL;
+	if (qtfs_stats_init(session)) {
+		kfree(session);
+		return NULL;
+	}
 	kref_init(&session->ref);
 	session->transport = transport;
 	session->addr = *addr;
@@ -305,6 +309,7 @@ static void session_free(struct kref *ref)
 	kvfree(session->slots);
 	kvfree(session->seqs);
 	bitmap_free(session->free_slots);
+	qtfs_stats_exit(session);
 	put_net(session->net);
 	kfree(session);
 }

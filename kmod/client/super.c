@@ -173,6 +173,13 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
+/* For /proc/PID/mountstats. */
+static int qtfs_show_stats(struct seq_file *m, struct dentry *root)
+{
+	qtfs_stats_show(m, qtfs_session_of(root->d_sb));
+	return 0;
+}
+
 static const struct super_operations qtfs_super_ops = {
 	.alloc_inode = qtfs_alloc_inode,
 	.free_inode = qtfs_free_inode,
@@ -180,6 +187,7 @@ static const struct super_operations qtfs_super_ops = {
 	.evict_inode = qtfs_evict_inode,
 	.statfs = qtfs_statfs,
 	.show_options = qtfs_show_options,
+	.show_stats = qtfs_show_stats,
 };
 
 static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)

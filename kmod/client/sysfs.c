@@ -4,6 +4,7 @@
  *
  *	state		connecting, connected or down
  *	transport	the transport and the server's address
+ *	device		the device number of the mount's files, as in mountinfo
  *	stats		"NAME value" lines: requests and errors for each operation
  */
 #include "qtfs.h"
@@ -34,6 +35,14 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 static ssize_t transport_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", to_session(kobj)->addr.text);
+}
+
+static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	/* A super block that has been set here outlives the session. */
+	const struct super_block *sb = READ_ONCE(to_session(kobj)->sb);
+
+	return sb ? sysfs_emit(buf, "%u:%u\n", MAJOR(sb->s_dev), MINOR(sb->s_dev)) : -EAGAIN;
 }
 
 static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -67,11 +76,13 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 
 static struct kobj_attribute state_attr = __ATTR_RO(state);
 static struct kobj_attribute transport_attr = __ATTR_RO(transport);
+static struct kobj_attribute device_attr = __ATTR_RO(device);
 static struct kobj_attribute stats_attr = __ATTR_RO(stats);
 
 static struct attribute *session_attrs[] = {
 	&state_attr.attr,
 	&transport_attr.attr,
+	&device_attr.attr,
 	&stats_attr.attr,
 	NULL
 };
@@ -98,7 +109,9 @@ int qtfs_sysfs_add(struct qtfs_session *session)
 	session->mount_id = id;
 	session->kobj.kset = qtfs_kset;
 	error = kobject_init_and_add(&session->kobj, &session_ktype, NULL, "%d", id);
-	if (error)
+	if (!error)
+		qtfs_stats_expose(session);
+	else
 		qtfs_sysfs_del(session);
 	return error;
 }
@@ -106,6 +119,7 @@ int qtfs_sysfs_add(struct qtfs_session *session)
 /* Waits until nobody reads a file of @session's any more. */
 void qtfs_sysfs_del(struct qtfs_session *session)
 {
+	qtfs_stats_hide(session);
 	kobject_put(&session->kobj);
 	wait_for_completion(&session->kobj_released);
 	ida_free(&mount_ids, session->mount_id);

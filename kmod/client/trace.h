@@ -16,6 +16,24 @@
 #define QTFS_OP_SYMBOL(num, name, ...)	{ num, #name },
 #define qtfs_show_op(op)	__print_symbolic(op, QTFS_OPS(QTFS_OP_SYMBOL) { 0, "" })
 
+/* It waits for a slot, which its tag comes with. */
+TRACE_EVENT(qtfs_request_queued,
+	TP_PROTO(const struct qtfs_request *req),
+	TP_ARGS(req),
+	TP_STRUCT__entry(
+		__field(u64, session)
+		__field(u16, op)
+		__field(pid_t, pid)
+	),
+	TP_fast_assign(
+		__entry->session = req->session->id;
+		__entry->op = req->op;
+		__entry->pid = req->pid;
+	),
+	TP_printk("session=%llu op=%s pid=%d", __entry->session, qtfs_show_op(__entry->op),
+		  __entry->pid)
+);
+
 TRACE_EVENT(qtfs_request_send,
 	TP_PROTO(const struct qtfs_request *req),
 	TP_ARGS(req),
@@ -47,7 +65,7 @@ TRACE_EVENT(qtfs_request_end,
 		__field(u16, op)
 		__field(int, error)
 		__field(u64, data)
-		__field(unsigned int, ms)
+		__field(s64, ns)
 	),
 	TP_fast_assign(
 		__entry->session = req->session->id;
@@ -56,11 +74,11 @@ TRACE_EVENT(qtfs_request_end,
 		__entry->op = req->op;
 		__entry->error = req->error;
 		__entry->data = req->in_len;
-		__entry->ms = jiffies_to_msecs(jiffies - req->started);
+		__entry->ns = ktime_to_ns(ktime_sub(ktime_get(), req->started));
 	),
-	TP_printk("session=%llu slot=%d seq=%llu op=%s error=%d data=%llu ms=%u",
+	TP_printk("session=%llu slot=%d seq=%llu op=%s error=%d data=%llu age=%lld ns",
 		  __entry->session, (int)__entry->slot, __entry->seq,
-		  qtfs_show_op(__entry->op), __entry->error, __entry->data, __entry->ms)
+		  qtfs_show_op(__entry->op), __entry->error, __entry->data, __entry->ns)
 );
 
 #endif /* QTFS_TRACE_H */

@@ -139,14 +139,13 @@ static void reply_count(struct qtfsd_call *call, u32 status)
 	struct qtfsd_stats __percpu *all[] = {
 		qtfsd.stats, call->session ? call->session->stats : NULL,
 	};
+	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), call->start));
 	unsigned int op = qtfsd_call_op(call), i;
 
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		if (!all[i])
 			continue;
-		this_cpu_inc(all[i]->calls[op]);
-		if (status)
-			this_cpu_inc(all[i]->errors[op]);
+		qtfs_opstat_add(&all[i]->ops[op], status, call->data_len + call->reply_len, ns);
 		if (call->in_module)
 			this_cpu_inc(all[i]->in_module[op]);
 	}

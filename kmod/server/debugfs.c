@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/qtfs_server/ops: a line for each request in flight.
+ * /sys/kernel/debug/qtfs_server/
+ *
+ *	ops			a line for each request in flight
+ *	latency			what was counted of each operation, transport/opstat.c
+ *	<session>/latency	likewise, of one session
+ *	log			transport/loglevel.c
+ *
+ * A line of ops is
  *
  *	SESSION SLOT OP STATE AGE_MS PID ATTEMPTS
  *
@@ -12,6 +19,8 @@
 
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+
+#include "transport/loglevel.h"
 
 static const char *state_name(enum qtfsd_call_state state)
 {
@@ -61,11 +70,28 @@ static int ops_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(ops);
 
+void qtfsd_debugfs_add(struct qtfsd_session *session)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%llu", session->id);
+	session->debugfs = debugfs_create_dir(name, qtfsd.debugfs);
+	qtfs_opstat_debugfs(session->debugfs, session->stats->ops);
+}
+
+/* Waits for those who read. */
+void qtfsd_debugfs_del(struct qtfsd_session *session)
+{
+	debugfs_remove_recursive(session->debugfs);
+}
+
 /* Nothing depends on it: errors are debugfs's own business. */
 void qtfsd_debugfs_init(void)
 {
 	qtfsd.debugfs = debugfs_create_dir("qtfs_server", NULL);
 	debugfs_create_file("ops", 0400, qtfsd.debugfs, NULL, &ops_fops);
+	qtfs_opstat_debugfs(qtfsd.debugfs, qtfsd.stats->ops);
+	qtfs_loglevel_debugfs(qtfsd.debugfs, &qtfsd.log_level);
 }
 
 void qtfsd_debugfs_exit(void)

@@ -14,6 +14,8 @@
 #include <linux/nsproxy.h>
 #include <net/net_namespace.h>
 
+#include "transport/loglevel.h"
+
 struct qtfsd qtfsd = {
 	.limits = {
 		.sessions = 64,
@@ -52,7 +54,7 @@ static bool qtfs_loop;
 module_param(qtfs_loop, bool, 0444);
 MODULE_PARM_DESC(qtfs_loop, "Serve clients in this kernel as well");
 
-module_param_cb(qtfs_log_level, &qtfsd_log_level_ops, &qtfsd.log_level, 0644);
+module_param_cb(qtfs_log_level, &qtfs_loglevel_param_ops, &qtfsd.log_level, 0644);
 MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
 
 module_param_named(max_sessions, qtfsd.limits.sessions, uint, 0644);

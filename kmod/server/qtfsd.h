@@ -43,6 +43,7 @@
 #include <linux/xarray.h>
 
 #include "channel.h"
+#include "transport/opstat.h"
 #include "transport/transport.h"
 
 struct fsnotify_group;
@@ -52,8 +53,7 @@ struct qtfsd_peer;
 
 /* Counters, an instance for each processor. */
 struct qtfsd_stats {
-	u64 calls[QTFS_OP_END];		/* answered, by operation */
-	u64 errors[QTFS_OP_END];	/* of these with an error */
+	struct qtfs_opstat ops[QTFS_OP_END];	/* answered */
 	u64 in_module[QTFS_OP_END];	/* of these without the engine */
 	u64 bad[QTFS_FRAME_ERRORS];	/* frames that were refused, by reason */
 	u64 dropped;			/* answers whose connection was gone */
@@ -126,6 +126,7 @@ struct qtfsd_session {
 	struct qtfsd_stats __percpu *stats;
 	struct kobject kobj;
 	struct completion kobj_gone;
+	struct dentry *debugfs;
 	struct qtfsd_slot slots[];
 };
 
@@ -291,7 +292,6 @@ struct qtfsd {
 extern struct qtfsd qtfsd;
 
 /* log.c */
-extern const struct kernel_param_ops qtfsd_log_level_ops;
 __printf(2, 3) void qtfsd_log(enum qtfsd_log_level level, const char *fmt, ...);
 
 /* peer.c */
@@ -391,6 +391,8 @@ int qtfsd_sysfs_add(struct qtfsd_session *session);
 void qtfsd_sysfs_del(struct qtfsd_session *session);
 
 /* debugfs.c */
+void qtfsd_debugfs_add(struct qtfsd_session *session);
+void qtfsd_debugfs_del(struct qtfsd_session *session);
 void qtfsd_debugfs_init(void);
 void qtfsd_debugfs_exit(void);
 

@@ -19,6 +19,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "server/trace.h"
+
 /* d_path() may append this, and it isn't part of the path. */
 #define DELETED		" (deleted)"
 #define PATH_BUFFER	(QTFS_SLOT_PATH_SIZE + sizeof(DELETED))
@@ -217,5 +219,6 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 		this_cpu_inc(qtfsd.stats->resent);
 		break;
 	}
+	trace_qtfsd_call_resent(call, 0);
 	qtfsd_channel_requeue(call);
 }

@@ -61,8 +61,8 @@ static ssize_t stats_emit(struct qtfsd_stats __percpu *stats, char *buf)
 	for (i = 1; i < QTFS_OP_END; i++) {
 		const char *name = qtfs_op_info(i)->name;
 
-		len += sysfs_emit_at(buf, len, "%s %llu\n", name, SUM(stats, calls[i]));
-		len += sysfs_emit_at(buf, len, "%s_errors %llu\n", name, SUM(stats, errors[i]));
+		len += sysfs_emit_at(buf, len, "%s %llu\n", name, SUM(stats, ops[i].count));
+		len += sysfs_emit_at(buf, len, "%s_errors %llu\n", name, SUM(stats, ops[i].errors));
 	}
 	for (i = QTFS_OP_READ; i <= QTFS_OP_FSYNC; i++)
 		if (i != QTFS_OP_READDIR)
@@ -169,12 +169,15 @@ int qtfsd_sysfs_add(struct qtfsd_session *session)
 	if (error) {
 		kobject_put(&session->kobj);
 		wait_for_completion(&session->kobj_gone);
+		return error;
 	}
-	return error;
+	qtfsd_debugfs_add(session);
+	return 0;
 }
 
 void qtfsd_sysfs_del(struct qtfsd_session *session)
 {
+	qtfsd_debugfs_del(session);
 	kobject_del(&session->kobj);
 	kobject_put(&session->kobj);
 	wait_for_completion(&session->kobj_gone);

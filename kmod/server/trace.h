@@ -55,6 +55,7 @@ QTFSD_CALL_EVENT(qtfsd_call_received);		/* in whole */
 QTFSD_CALL_EVENT(qtfsd_call_queued);		/* for the engine */
 QTFSD_CALL_EVENT(qtfsd_call_fetched);		/* by a thread of it */
 QTFSD_CALL_EVENT(qtfsd_call_committed);		/* answered by it */
+QTFSD_CALL_EVENT(qtfsd_call_resent);		/* to the next engine: this one died */
 QTFSD_CALL_EVENT(qtfsd_call_replied);
 
 #endif /* QTFSD_TRACE_H */
