@@ -19,3 +19,20 @@ install(DIRECTORY "${config}/systemd/" DESTINATION /lib/systemd/system
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.service" PATTERN "*.socket")
 install(DIRECTORY "${config}/udev/" DESTINATION /lib/udev/rules.d
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.rules")
+install(DIRECTORY "${config}/tmpfiles/" DESTINATION /usr/lib/tmpfiles.d
+  COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.conf")
+# A sample, and the administrator's from then on.
+install(CODE "
+  if(NOT EXISTS \"\$ENV{DESTDIR}/etc/modprobe.d/qtfs.conf\")
+    file(INSTALL DESTINATION \"/etc/modprobe.d\" TYPE FILE FILES \"${config}/modprobe/qtfs.conf\")
+  endif()" COMPONENT config)
+
+# Manual pages and completions go with the programs.
+if(QTFS_USER)
+  foreach(section 1 5 8)
+    file(GLOB pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.${section}")
+    install(FILES ${pages} DESTINATION "share/man/man${section}" COMPONENT user)
+  endforeach()
+  install(DIRECTORY "${config}/completions/" DESTINATION share/bash-completion/completions
+    COMPONENT user)
+endif()

@@ -50,6 +50,15 @@ inline constexpr std::size_t section_count = 18;
 std::string_view section_name(Section section);
 std::optional<Section> section_of(std::string_view name); // in any case
 
+// Which section governs while @section is missing: itself, but for those that
+// are younger than the files people have.
+Section governor(Section section);
+
+// Whether @path is @item or lies below it; both are normalised.
+bool path_covers(std::string_view item, std::string_view path);
+
+struct ParsedWhitelist;
+
 class Whitelist {
 public:
   static constexpr std::size_t max_line = 65536;
@@ -65,7 +74,12 @@ public:
     std::string text() const; // "file:line: reason"
   };
 
+  Whitelist() = default;
+  explicit Whitelist(const ParsedWhitelist &parsed);
+
   static Result<Whitelist, Error> load(const std::string &file);
+  // The text of @file, a regular one of at most max_file bytes.
+  static Result<std::string, Error> read(const std::string &file);
   // @file is for messages only.
   static Result<Whitelist, Error> parse(std::string_view text, const std::string &file);
 
@@ -87,8 +101,6 @@ private:
   const List &list(Section section) const;
   const List &governing(Section section) const;
   void finish();
-
-  friend class WhitelistParser;
 
   std::array<List, section_count> lists_;
 };

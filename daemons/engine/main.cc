@@ -15,7 +15,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "audit.hh"
 #include "child.hh"
+#include "commands.hh"
+#include "control.hh"
 #include "engine.hh"
 #include "log.hh"
 #include "options.hh"
@@ -38,23 +41,30 @@ void raise_file_limit()
     spdlog::warn("limit of open files: {}, ignoring", last_error().message());
 }
 
-std::optional<Whitelist> load_whitelist(const std::string &file)
+// What may be meant, but rarely is.
+void warn_about(const std::string &file, const Whitelist &whitelist)
 {
-  Result<Whitelist, Whitelist::Error> whitelist = Whitelist::load(file);
   struct stat st;
 
-  if (!whitelist) {
-    spdlog::error("{}", whitelist.error().text());
-    if (whitelist.error().code == ENOENT)
+  if (::stat(file.c_str(), &st) == 0 && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH))))
+    spdlog::warn("{}: others than root can change it", file);
+  if (whitelist.items(Section::Mount).empty())
+    spdlog::warn("{}: nothing in [Mount], so nothing can be mounted", file);
+}
+
+std::optional<WhitelistText> load_whitelist(const std::string &file)
+{
+  Result<WhitelistText, Whitelist::Error> text = WhitelistText::load(file);
+
+  if (!text) {
+    spdlog::error("{}", text.error().text());
+    if (text.error().code == ENOENT)
       spdlog::error("without a whitelist nothing is served: write one (qtfs-engine comes with a "
                     "sample) or name another file with --whitelist");
     return std::nullopt;
   }
-  if (::stat(file.c_str(), &st) == 0 && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH))))
-    spdlog::warn("{}: others than root can change it", file);
-  if (whitelist->items(Section::Mount).empty())
-    spdlog::warn("{}: nothing in [Mount], so nothing can be mounted", file);
-  return std::move(*whitelist);
+  warn_about(file, text->whitelist());
+  return std::move(*text);
 }
 
 // Wakes the main thread when a worker fails.
@@ -68,41 +78,64 @@ private:
   Fd fd_;
 };
 
-void reload(Engine &engine, const std::string &file)
+void reload(Commands &commands)
 {
   timespec now = {};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
                static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
 
-  std::optional<Whitelist> whitelist = load_whitelist(file);
-  if (!whitelist) {
-    spdlog::error("the whitelist stays as it was");
-  } else if (const std::error_code error = engine.reload(std::move(*whitelist))) {
-    spdlog::error("the module doesn't take note of the new whitelist: {}", error.message());
-  } else {
-    spdlog::info("{} loaded", file);
-  }
+  const std::string wrong = commands.reload();
+  if (!wrong.empty())
+    spdlog::error("{}; the whitelist stays as it was", wrong);
   ::sd_notify(0, "READY=1");
 }
 
-// Returns when the engine shall end; the exit status.
-int wait_for_end(Engine &engine, const Options &options, int signals, const Alarm &alarm)
+// @events, and a record in @audit, if there is one, of what was executed.
+WorkerEvents audited_events(WorkerEvents events, Audit *audit)
 {
-  std::array<pollfd, 2> events = {{{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}}};
+  if (audit)
+    events.executed = [logged = std::move(events.executed), audit](Slot &slot) {
+      if (logged)
+        logged(slot);
+      audit->record(slot);
+    };
+  return events;
+}
+
+// The engine serves without it as well.
+Fd listen_for_commands(const std::string &path)
+{
+  if (path.empty())
+    return {};
+  Result<Fd, std::string> socket = control_listen(path);
+  if (!socket) {
+    spdlog::warn("qtcfg can't reach this engine: {}", socket.error());
+    return {};
+  }
+  return std::move(*socket);
+}
+
+// Returns when the engine shall end; the exit status.
+int wait_for_end(Commands &commands, int control, int signals, const Alarm &alarm)
+{
+  std::array<pollfd, 3> events = {
+    {{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}, {control, POLLIN, 0}}};
 
   for (;;) {
     if (::poll(events.data(), events.size(), -1) < 0)
       continue;
     if (events[1].revents)
       return EXIT_FAILURE;
+    if (events[2].revents)
+      control_serve(control, [&](std::string_view line) { return commands.answer(line); });
 
     signalfd_siginfo info;
     if (::read(signals, &info, sizeof(info)) != sizeof(info))
       continue;
     if (info.ssi_signo != SIGHUP)
       return EXIT_SUCCESS;
-    reload(engine, options.whitelist);
+    reload(commands);
   }
 }
 
@@ -126,7 +159,7 @@ int run(const Options &options, int signals)
     spdlog::error("qtfs-engine must run as root");
     return EXIT_FAILURE;
   }
-  std::optional<Whitelist> whitelist = load_whitelist(options.whitelist);
+  std::optional<WhitelistText> whitelist = load_whitelist(options.whitelist);
   if (!whitelist)
     return EXIT_FAILURE;
   raise_file_limit();
@@ -136,9 +169,18 @@ int run(const Options &options, int signals)
     spdlog::error("{}", channel.error());
     return EXIT_FAILURE;
   }
+  std::unique_ptr<Audit> audit;
+  if (!options.audit.empty()) {
+    Result<std::unique_ptr<Audit>, std::string> opened = Audit::open(options.audit);
+    if (!opened) {
+      spdlog::error("the audit log: {}", opened.error());
+      return EXIT_FAILURE;
+    }
+    audit = std::move(*opened);
+  }
   const Alarm alarm;
-  Engine engine(std::move(*channel), std::move(*whitelist),
-                logged_events([&alarm] { alarm.ring(); }));
+  Engine engine(std::move(*channel), whitelist->whitelist(),
+                audited_events(logged_events([&alarm] { alarm.ring(); }), audit.get()));
   const std::string problem = engine.start(options.threads);
   if (!problem.empty()) {
     spdlog::error("{}", problem);
@@ -149,9 +191,15 @@ int run(const Options &options, int signals)
   if (options.udsproxyd)
     proxy = start_udsproxyd(*options.udsproxyd);
 
+  const Fd control = listen_for_commands(options.control);
+  Commands commands(std::move(*whitelist), options.threads, [&](Whitelist list) {
+    warn_about(options.whitelist, list);
+    return engine.reload(std::move(list));
+  });
+
   spdlog::info("ready");
   ::sd_notifyf(0, "READY=1\nSTATUS=Serving with %u threads", options.threads);
-  const int status = wait_for_end(engine, options, signals, alarm);
+  const int status = wait_for_end(commands, control.get(), signals, alarm);
 
   ::sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests");
   engine.stop();

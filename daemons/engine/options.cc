@@ -97,6 +97,11 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
     ->type_name("LEVEL")
     ->capture_default_str();
+  app.add_option("--audit", options.audit, "Log of operations that change something, appended to")
+    ->type_name("FILE");
+  app.add_option("--control", options.control, "Socket for qtcfg and qtinfo, \"\" for none")
+    ->type_name("SOCKET")
+    ->capture_default_str();
   app.set_version_flag("--version", "qtfs-engine " QTFS_RELEASE);
 
   std::vector<std::string> positional;

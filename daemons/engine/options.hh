@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control.hh"
 #include "result.hh"
 
 namespace qtfs::engine {
@@ -17,6 +18,8 @@ struct Options {
   unsigned threads = 0;
   std::string whitelist = "/etc/qtfs/whitelist";
   std::string log_level = "info";
+  std::string audit;                    // empty: none
+  std::string control = control_socket; // empty: none
   // udsproxyd's arguments, if it is to be started as well.
   std::optional<std::vector<std::string>> udsproxyd;
 };

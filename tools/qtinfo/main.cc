@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// qtinfo: how qtfs is doing.
+//
+// Exit status: 0 all is well, or done; 1 it isn't, or not done; 2 the command
+// line is wrong.
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <thread>
+#include <unistd.h>
+
+#include "abi.hh"
+#include "control.hh"
+#include "options.hh"
+#include "ping.hh"
+#include "report.hh"
+
+namespace qtfs::qtinfo {
+
+namespace {
+
+constexpr auto engine_limit = std::chrono::seconds(1);
+constexpr auto ping_limit = std::chrono::seconds(2);
+constexpr auto summary_interval = std::chrono::milliseconds(200);
+
+int complain(const std::string &text)
+{
+  fmt::print(stderr, "qtinfo: {}\n", text);
+  return EXIT_FAILURE;
+}
+
+Engine ask_engine(const std::string &control)
+{
+  Json request = Json::object();
+  request.set("op", "status");
+  const Result<Json, std::string> answer = control_ask(control, request, engine_limit);
+  Engine engine;
+
+  engine.answers = static_cast<bool>(answer);
+  if (!answer) {
+    engine.problem = answer.error();
+    return engine;
+  }
+  engine.version = answer->string("version").value_or("?");
+  engine.pid = answer->number("pid").value_or(0);
+  engine.threads = answer->number("threads").value_or(0);
+  engine.file = answer->string("file").value_or("?");
+  engine.edited = answer->flag("edited");
+  return engine;
+}
+
+std::vector<Ping> ping_all(const Model &model)
+{
+  std::vector<Ping> pings;
+
+  for (const Mount &mount : model.mounts)
+    pings.push_back(ping(mount, ping_limit));
+  return pings;
+}
+
+Summary summarise(const Options &options)
+{
+  const Snapshot first = take_snapshot();
+  const Model before = read_model(first);
+  Summary summary;
+
+  if (first.stuck.empty() && before.details)
+    std::this_thread::sleep_for(summary_interval); // to tell operations per second
+  const Snapshot second = first.stuck.empty() ? take_snapshot() : first;
+  summary.model = read_model(second);
+  summary.interval = std::chrono::duration<double>(second.at - first.at).count();
+  summary.recent_client = difference(client_ops(summary.model), client_ops(before));
+  summary.recent_server = difference(summary.model.server_ops, before.server_ops);
+  summary.pings = ping_all(summary.model);
+  if (summary.model.server && ::geteuid() == 0)
+    summary.engine = ask_engine(options.control);
+  summary.findings = examine(summary.model, summary.engine, summary.pings, ::geteuid() == 0);
+  return summary;
+}
+
+bool well(const std::vector<Finding> &findings)
+{
+  for (const Finding &finding : findings)
+    if (finding.serious)
+      return false;
+  return true;
+}
+
+int show_summary(const Options &options)
+{
+  const Summary summary = summarise(options);
+
+  if (options.json)
+    fmt::print("{}\n", summary_json(summary).pretty());
+  else
+    fmt::print("{}", summary_text(summary, Style()));
+  return well(summary.findings) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int show_all(const Options &options)
+{
+  const int status = show_summary(options);
+  const Model model = read_model(take_snapshot());
+
+  fmt::print("\n{}\n{}\n{}", connections_text(model), in_flight_text(model),
+             stats_text(model, "", false, true));
+  return status;
+}
+
+int show(const Options &options, const Json &json, const std::string &text)
+{
+  if (options.json)
+    fmt::print("{}\n", json.pretty());
+  else
+    fmt::print("{}", text);
+  return EXIT_SUCCESS;
+}
+
+bool write_file(const std::string &file, const std::string &text)
+{
+  const Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+
+  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+int log_level(const Options &options)
+{
+  const Model model = read_model(take_snapshot());
+  Json json = Json::object();
+  std::string text;
+
+  if (model.log_levels.empty())
+    return complain("neither qtfs nor qtfs_server is loaded");
+  for (const auto &[module, level] : model.log_levels) {
+    const std::string file = "/sys/module/" + module + "/parameters/qtfs_log_level";
+    if (!options.level.empty() && !write_file(file, options.level))
+      return complain(file + ": " + std::strerror(errno));
+    const std::string &now = options.level.empty() ? level : options.level;
+    json.set(module, now);
+    text += fmt::format("{}: {}\n", module, now);
+  }
+  return show(options, json, text);
+}
+
+int show_pings(const Options &options)
+{
+  const std::vector<Ping> pings = ping_all(read_model(take_snapshot()));
+  int status = pings.empty() ? EXIT_FAILURE : EXIT_SUCCESS;
+
+  for (const Ping &ping : pings)
+    if (ping.error)
+      status = EXIT_FAILURE;
+  show(options, pings_json(pings), pings_text(pings));
+  return status;
+}
+
+int clear()
+{
+  const Snapshot snapshot = take_snapshot();
+  unsigned cleared = 0;
+
+  for (const auto &[name, content] : snapshot.files)
+    if (name.ends_with("/latency")) {
+      if (!write_file(name, "0"))
+        return complain(name + ": " + std::strerror(errno));
+      cleared++;
+    }
+  return cleared ? EXIT_SUCCESS
+                 : complain("nothing to clear: no module is loaded, or you aren't root");
+}
+
+int show_sizes(const Options &options)
+{
+  Json json = Json::object();
+  std::string text;
+
+  for (unsigned op = 1; op < QTFS_OP_END; op++) {
+    const struct qtfs_op_info *info = qtfs_op_info(op);
+    const std::size_t request = sizeof(qtfs_hdr) + sizeof(qtfs_req) + info->req_body;
+    const std::size_t reply = sizeof(qtfs_hdr) + info->rep_body;
+    Json one = Json::object();
+    one.set("request", request).set("reply", reply);
+    json.set(info->name, std::move(one));
+    text += fmt::format("{:<12} request {:>4}  reply {:>4}\n", info->name, request, reply);
+  }
+  return show(options, json, text);
+}
+
+// Everything that was read, and what it means.  Paths of mounts are in it, the
+// whitelist and names of files are not.
+int dump(const Options &options)
+{
+  const Summary summary = summarise(options);
+  const Snapshot snapshot = take_snapshot();
+  Json files = Json::object();
+  Json json = Json::object();
+
+  for (const auto &[name, content] : snapshot.files) {
+    if (name != "/proc/self/mountinfo" && name != "/proc/slabinfo")
+      files.set(name, content);
+  }
+  json.set("qtinfo", QTFS_RELEASE).set("summary", summary_json(summary));
+  json.set("caches", caches_json(summary.model)).set("files", std::move(files));
+  const std::string text = json.pretty() + "\n";
+  if (options.file.empty()) {
+    fmt::print("{}", text);
+    return EXIT_SUCCESS;
+  }
+  const Fd fd(::open(options.file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return complain(options.file + ": " + std::strerror(errno));
+  return EXIT_SUCCESS;
+}
+
+int run(const Options &options)
+{
+  const auto model = [] { return read_model(take_snapshot()); };
+
+  switch (options.command) {
+  case Command::Summary:
+    return show_summary(options);
+  case Command::All:
+    return show_all(options);
+  case Command::Log:
+    return log_level(options);
+  case Command::Ping:
+    return show_pings(options);
+  case Command::Top:
+    return run_top(options.top);
+  case Command::Trace:
+    return run_trace(options.trace);
+  case Command::Dump:
+    return dump(options);
+  case Command::Clear:
+    return clear();
+  case Command::Sizes:
+    return show_sizes(options);
+  case Command::PollMode:
+    fmt::print("any file that can be polled on the server can be: there is nothing to set\n");
+    return EXIT_SUCCESS;
+  case Command::Udsproxyd:
+    return complain("udsproxyd isn't running");
+  default:
+    break;
+  }
+
+  const Model now = model();
+  switch (options.command) {
+  case Command::InFlight:
+    return show(options, in_flight_json(now), in_flight_text(now));
+  case Command::Opens:
+    return show(options, opens_json(now), opens_text(now));
+  case Command::Connections:
+    return show(options, connections_json(now), connections_text(now));
+  case Command::Caches:
+    return show(options, caches_json(now), caches_text(now));
+  default:
+    if (options.prometheus)
+      return show({}, Json::object(), prometheus_text(now));
+    return show(
+      options, stats_json(now),
+      stats_text(now, options.op, options.histograms || !options.op.empty(), options.counters));
+  }
+}
+
+} // namespace
+
+} // namespace qtfs::qtinfo
+
+int main(int argc, char **argv)
+{
+  using namespace qtfs;
+
+  const Result<qtinfo::Options, int> options = qtinfo::parse_options(argc, argv);
+  if (!options)
+    return options.error();
+  return qtinfo::run(*options);
+}
