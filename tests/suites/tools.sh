@@ -187,6 +187,8 @@ for page in qtinfo.1 qtcfg.1 qtfs-engine.8; do
 	text=$(sed 's/\\//g' "/usr/share/man/man${page##*.}/$page")
 	for option in $({ "${page%.*}" --help-all || "${page%.*}" --help; } 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,' | sort -u); do
 		grep -qF -- "$option" <<<"$text" || not_ok "$page tells of $option"
+		[ "${page##*.}" != 1 ] || grep -qF -- "$option" "/usr/share/bash-completion/completions/${page%.*}" ||
+			[ "$option" = --help-all ] || not_ok "completion of ${page%.*} knows $option"
 	done
 done
 check "umount" umount_qtfs $M
