@@ -148,7 +148,8 @@ void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
 
 /*
  * Likewise, after a change of our own that answered with @attr.  @data: it was
- * the data that changed, and the pages that are still cached are right.
+ * the data that changed, and the pages that are still cached are right; then it
+ * does not sleep, and the inode may be on its way out.
  */
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data)
@@ -159,7 +160,7 @@ void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr
 
 	spin_lock(&inode->i_lock);
 	/* Two changes at once: either answer may be the older one. */
-	if (age->version < qi->version) {
+	if (age->version < qi->version || (inode_state_read_once(inode) & I_FREEING)) {
 		qi->attr_expires = 0;
 		changed = false;
 	} else {

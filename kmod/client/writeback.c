@@ -22,6 +22,7 @@
 #include "qtfs.h"
 
 #include <linux/backing-dev.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/writeback.h>
 
@@ -119,13 +120,17 @@ static void run_end(struct write_run *run, int error, bool retry)
 	}
 }
 
-static void run_free(struct write_run *run)
+static void run_free(struct write_run *run, struct qtfs_session *session)
 {
 	qtfs_buf_put(run->buf);
-	qtfs_file_put(qtfs_session_of(run->inode->i_sb), run->writer);
+	qtfs_file_put(session, run->writer);
 	kfree(run);
 }
 
+/*
+ * Once no folio is under write-back any more, nothing keeps the inode from being
+ * evicted but that its memory is freed after a grace period.
+ */
 static void run_done(struct qtfs_request *req)
 {
 	const struct qtfs_write_rep *rep = (const void *)req->reply;
@@ -138,6 +143,7 @@ static void run_done(struct qtfs_request *req)
 
 	if (!error && le32_to_cpu(rep->count) != run->buf->size)
 		error = -EIO;
+	rcu_read_lock();
 	/* First, so that no older answer is believed once the folios are clean. */
 	qtfs_changed(run->inode);
 	run_end(run, error, false);
@@ -145,12 +151,14 @@ static void run_done(struct qtfs_request *req)
 		qtfs_expire_attr(run->inode);	/* its size is the server's again */
 	else
 		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
-	run_free(run);
+	rcu_read_unlock();
+	run_free(run, req->session);
 }
 
 /* Sends the run.  Takes it over. */
 static int run_start(struct write_run *run)
 {
+	struct qtfs_session *session = qtfs_session_of(run->inode->i_sb);
 	struct qtfs_write body = {
 		.offset = cpu_to_le64(run->pos),
 		.flags = cpu_to_le32(QTFS_WRITE_WHOLE),
@@ -165,10 +173,10 @@ static int run_start(struct write_run *run)
 	};
 	int error;
 
-	error = qtfs_rpc_start(qtfs_session_of(run->inode->i_sb), &rpc, true, run_done, run);
+	error = qtfs_rpc_start(session, &rpc, true, run_done, run);
 	if (error) {
 		run_end(run, error, error == -EINTR || error == -ENOMEM);
-		run_free(run);
+		run_free(run, session);
 	}
 	return error;
 }
@@ -265,10 +273,12 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 static int qtfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
 	struct write_ctx ctx = { .inode = mapping->host };
+	unsigned int nofs = memalloc_nofs_save();
 	int error;
 
 	error = qtfs_write_folios(mapping, wbc, write_folio, &ctx);
 	ctx_flush(&ctx);
+	memalloc_nofs_restore(nofs);
 	return error ?: ctx.error;
 }
 
