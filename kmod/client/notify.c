@@ -6,6 +6,9 @@
  * (session->stamp), then a worker expires what the events name, since to put the
  * last reference to an inode may have to wait for that very thread.
  *
+ * When memory is short for a frame's events, they are thrown away, and everything
+ * is expired.
+ *
  * Whoever watches with inotify here is told as well, of names in a directory and
  * of changes to a file that has been looked up.
  *
@@ -84,14 +87,13 @@ static void tell_inode(struct inode *inode, u32 mask)
 	dput(dentry);
 }
 
-static void apply(struct qtfs_session *session, const struct qtfs_event *event)
+static void apply(struct super_block *sb, const struct qtfs_event *event)
 {
 	struct file_id id = {
 		.ino = le64_to_cpu(event->ino),
 		.dev = le32_to_cpu(event->dev),
 		.gen = le32_to_cpu(event->gen),
 	};
-	struct super_block *sb = session->sb;
 	u32 mask = le32_to_cpu(event->mask);
 	u16 what = le16_to_cpu(event->what);
 	struct inode *inode;
@@ -141,15 +143,19 @@ void qtfs_notify_work(struct work_struct *work)
 {
 	struct qtfs_session *session = container_of(work, struct qtfs_session, notify_work);
 	struct llist_node *list = llist_reverse_order(llist_del_all(&session->notifications));
+	/* Pairs with qtfs_fill_super().  NULL: there is nothing to expire yet. */
+	struct super_block *sb = smp_load_acquire(&session->sb);
 	struct notification *n, *next;
 
+	if (test_and_clear_bit(0, &session->missed) && sb && !READ_ONCE(session->quiet))
+		qtfs_expire_all(sb);
 	llist_for_each_entry_safe(n, next, list, list) {
 		const struct qtfs_event *event;
 		size_t at, size;
 
-		for (at = 0; at < n->len && !READ_ONCE(session->quiet); at += size) {
+		for (at = 0; at < n->len && sb && !READ_ONCE(session->quiet); at += size) {
 			event = event_at(n->data + at, n->len - at, &size);
-			apply(session, event);
+			apply(sb, event);
 		}
 		kvfree(n);
 	}
@@ -164,30 +170,45 @@ void qtfs_notify_drop(struct qtfs_session *session)
 		kvfree(n);
 }
 
-/* Receives the rest of a NOTIFY frame, in the connection's thread. */
-int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
-			const struct qtfs_hdr *hdr)
+/* Receives @len bytes of events.  NULL: there was no memory and they are gone. */
+static struct notification *events_receive(struct qtfs_session *session, struct qtfs_conn *conn,
+					   u32 len)
 {
-	u32 len = le32_to_cpu(hdr->data_len);
 	struct notification *n;
 	int error;
 
 	n = kvmalloc(struct_size(n, data, len), GFP_NOFS);
-	if (!n)
-		return -ENOMEM;
+	if (!n) {
+		error = qtfs_conn_discard(conn, len);
+		return ERR_PTR(error);
+	}
 	n->len = len;
 	error = qtfs_conn_recv(conn, n->data, len);
 	if (!error && !events_ok(n))
 		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_FIELD);
 	if (error) {
 		kvfree(n);
-		return error;
+		return ERR_PTR(error);
 	}
+	return n;
+}
+
+/* Receives the rest of a NOTIFY frame, in the connection's thread. */
+int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
+			const struct qtfs_hdr *hdr)
+{
+	struct notification *n = events_receive(session, conn, le32_to_cpu(hdr->data_len));
+
+	if (IS_ERR(n))
+		return PTR_ERR(n);
 
 	WRITE_ONCE(session->stamp, le64_to_cpu(hdr->stamp));
 	smp_mb();	/* see above */
 	atomic64_inc(&session->requests[QTFS_OP_NOTIFY]);
-	llist_add(&n->list, &session->notifications);
+	if (n)
+		llist_add(&n->list, &session->notifications);
+	else
+		set_bit(0, &session->missed);
 	queue_work(qtfs_wq, &session->notify_work);
 	return 0;
 }

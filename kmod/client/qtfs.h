@@ -63,6 +63,7 @@ struct qtfs_session {
 	/* What others changed, see notify.c. */
 	struct super_block *sb;		/* set before and cleared after notify_work may run */
 	bool quiet;			/* no more events are worked on */
+	unsigned long missed;		/* bit 0: some came without memory for them */
 	u64 stamp;			/* the server's events that have come */
 	struct llist_head notifications;
 	struct work_struct notify_work;

@@ -194,8 +194,11 @@ static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
 {
 	int error;
 
-	/* Events come only for what has been looked up, so not before ATTACH. */
-	qtfs_sb(sb)->session->sb = sb;
+	/*
+	 * Before ATTACH, since events come for what has been looked up; earlier
+	 * ones are no honest server's.  Pairs with qtfs_notify_work().
+	 */
+	smp_store_release(&qtfs_sb(sb)->session->sb, sb);
 
 	sb->s_magic = QTFS_SUPER_MAGIC;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;

@@ -133,6 +133,8 @@ while True:
         "op": lambda: frame(rep(), op=2),
         "request": lambda: frame(rep(), flags=0),
         "short": lambda: frame(rep())[:70],
+        "event": lambda: frame(rep()) + HDR.pack(0x53465451, 72, 28, 1, 0xffffffff, 0, 1, 0, 0, 24, 0, 0) +
+                         struct.pack("<QIIIHH", 0, 0, 0, 0, 4, 0),
     }[kind]())
     if kind in ("short", "garbage"):
         c.shutdown(socket.SHUT_WR)
@@ -155,6 +157,7 @@ fake closes "a server that hangs up" '127.0.0.1'
 for kind in magic garbage length no-slots slots data features other-version op request short; do
 	fake $kind "a server that answers nonsense: $kind" '127.0.0.1'
 done
+fake event "a server that tells events of nothing, and nothing else" 'no answer'
 is "nothing is left of them" "$(ls /sys/fs/qtfs | wc -l) $(grep -c qtfs /proc/mounts)" "0 0"
 
 # ---- server paths ----
