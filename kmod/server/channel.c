@@ -158,7 +158,8 @@ static int next_fetch(struct qtfsd_cslot *cslot)
 			return 0;
 		qtfsd_actor_leave(cslot->call);
 		qtfsd_log(QTFSD_LOG_ERROR, "no descriptors for the engine (%d)", error);
-		qtfsd_reply(cslot->call, -ENFILE);
+		/* EMFILE is the engine's own business. */
+		qtfsd_reply(cslot->call, error == -EMFILE ? -ENFILE : error);
 		cslot->call = NULL;
 	}
 }

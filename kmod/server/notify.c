@@ -379,10 +379,12 @@ static void notify_send(struct qtfsd_session *session)
 
 	if (READ_ONCE(session->notify_busy) || READ_ONCE(session->dead) || !anything(session))
 		return;
-	/* The queue stays as it is when memory is short, and is told with the next event. */
-	nf = kvmalloc(sizeof(*nf), GFP_KERNEL);
-	if (!nf)
-		return;
+	/* The client believes what it has cached until it's told: so, however long it takes. */
+	while (!(nf = kvmalloc(sizeof(*nf), GFP_KERNEL))) {
+		if (READ_ONCE(session->dead))
+			return;
+		schedule_timeout_idle(QTFSD_NO_MEMORY_PAUSE);
+	}
 	memset(nf, 0, offsetof(struct notify_frame, data));
 	nf->peer = peer_get(session);
 	if (!nf->peer) {

@@ -28,7 +28,8 @@
  * no slot; it is carried out by the connection's thread while it comes in.
  *
  * When memory is short for a request's arguments or data, they are read and
- * thrown away, and the answer is ENOMEM.
+ * thrown away, and the answer is ENOMEM.  For the call itself, which is small and
+ * without which there is no answer, the connection's thread waits.
  */
 #include "server/qtfsd.h"
 
@@ -108,6 +109,20 @@ static int receive_forget(struct qtfsd_peer *peer, u32 len)
 		cond_resched();
 	}
 	return 0;
+}
+
+/* Makes a call, however long it takes.  NULL: the connection has ended meanwhile. */
+static struct qtfsd_call *call_make(struct qtfsd_peer *peer, const struct qtfs_hdr *hdr,
+				    const struct qtfs_req *req)
+{
+	struct qtfsd_call *call;
+
+	while (!(call = qtfsd_call_alloc(peer, hdr, req))) {
+		if (READ_ONCE(peer->conn.error))
+			return NULL;
+		schedule_timeout_idle(QTFSD_NO_MEMORY_PAUSE);
+	}
+	return call;
 }
 
 /* Receives arguments and data.  -ENOBUFS: there was no memory and they are gone. */
@@ -193,7 +208,7 @@ static int receive_one(struct qtfsd_peer *peer)
 	if (bad)
 		return qtfsd_peer_bad(peer, bad, &hdr);
 
-	call = qtfsd_call_alloc(peer, &hdr, &req);
+	call = call_make(peer, &hdr, &req);
 	if (!call)
 		return -ENOMEM;
 	error = receive_parts(peer, call);

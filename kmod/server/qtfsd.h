@@ -146,6 +146,9 @@ struct qtfsd_peer {
 	wait_queue_head_t replies_wait;
 };
 
+/* Between two attempts to get memory that can't be done without. */
+#define QTFSD_NO_MEMORY_PAUSE	(HZ / 50)
+
 enum qtfsd_call_state {
 	QTFSD_RECEIVED,
 	QTFSD_WORKING,			/* in the module */
