@@ -10,8 +10,9 @@
  *
  * Numbers are given back from a work item, in batches: FORGET is one-way and
  * carries many.  An open file whose RELEASE could not be sent at once waits for
- * the same work item.  Neither is sent when the connection is down: the server
- * has forgotten all of the session then.
+ * the same work item, which waits for memory when that is short.  Neither is
+ * sent when the connection is down: the server has forgotten all of the session
+ * then.
  */
 #include "qtfs.h"
 
@@ -92,6 +93,19 @@ void qtfs_release_later(struct qtfs_session *session, struct llist_node *entry)
 	queue_work(qtfs_wq, &session->give_back);
 }
 
+/* Between two attempts to get memory. */
+static void wait_for_memory(void)
+{
+	schedule_timeout_idle(HZ / 50);
+}
+
+/* What isn't sent now would never be. */
+static void send_patiently(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait)
+{
+	while (qtfs_rpc_start(session, rpc, wait, NULL, NULL) == -ENOMEM)
+		wait_for_memory();
+}
+
 /* Sends the @nr numbers in @buf and takes the buffer over. */
 static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, unsigned int nr)
 {
@@ -101,7 +115,7 @@ static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, uns
 		.out_len = nr * sizeof(__le64),
 	};
 
-	qtfs_rpc_start(session, &rpc, false, NULL, NULL);
+	send_patiently(session, &rpc, false);
 	qtfs_buf_put(buf);
 }
 
@@ -113,15 +127,13 @@ static void give_back_nodes(struct qtfs_session *session)
 	unsigned int nr = 0;
 
 	llist_for_each_entry_safe(node, next, list, list) {
-		if (!buf)
-			buf = qtfs_buf_alloc(FORGET_BATCH * sizeof(__le64), GFP_KERNEL);
-		if (buf) {
-			((__le64 *)buf->linear)[nr++] = cpu_to_le64(node->number);
-			if (nr == FORGET_BATCH) {
-				send_forgets(session, buf, nr);
-				buf = NULL;
-				nr = 0;
-			}
+		while (!buf && !(buf = qtfs_buf_alloc(FORGET_BATCH * sizeof(__le64), GFP_KERNEL)))
+			wait_for_memory();
+		((__le64 *)buf->linear)[nr++] = cpu_to_le64(node->number);
+		if (nr == FORGET_BATCH) {
+			send_forgets(session, buf, nr);
+			buf = NULL;
+			nr = 0;
 		}
 		kfree(node);
 	}
@@ -140,7 +152,7 @@ static void give_back_opens(struct qtfs_session *session)
 			.open = file->open,
 		};
 
-		qtfs_rpc_start(session, &rpc, true, NULL, NULL);
+		send_patiently(session, &rpc, true);
 		qtfs_file_free(&file->list);
 	}
 }
