@@ -7,7 +7,8 @@
 # and reports each result by ok, not_ok, check, is or fails_with. Its header may say (see tests/vm/README.md)
 #	# timeout: SECONDS    # guests: any|1|2    # trans: tcp vsock    # expect-log: REGEX
 
-: "${RIG_GUESTS:=1}" "${TRANS:=tcp}"
+# RIG_SLOW: how many times slower than usual things may be.
+: "${RIG_GUESTS:=1}" "${TRANS:=tcp}" "${RIG_SLOW:=1}"
 
 SERVER_IP=10.77.0.1
 CLIENT_IP=10.77.0.2
@@ -129,7 +130,7 @@ host() { # VERB OBJECT
 
 # Poll until a command succeeds. 124 if it doesn't within the limit.
 wait_for() { # SECONDS CMD...
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * RIG_SLOW * 1000000))
 	shift
 	until run_quietly "$@"; do
 		[ "${EPOCHREALTIME/./}" -lt $end ] || return 124
@@ -145,7 +146,11 @@ with_timeout() ( # SECONDS CMD...
 	shift
 	"$@" &
 	job=$!
-	sleep "$limit" &
+	set --
+	for ((i = 1; i < RIG_SLOW; i++)); do
+		set -- "$@" "$limit"
+	done
+	sleep "$limit" "$@" &
 	timer=$!
 	wait -n -p first "$job" "$timer"
 	status=$?
@@ -211,7 +216,7 @@ start_engine() { # [OPTIONS...]
 		mkdir -p /run/qtfs
 		setsid /usr/sbin/qtfs-engine --threads 4 --whitelist $WHITELIST $* </dev/null >>/run/qtfs/engine.log 2>&1 &
 		engine=\$!
-		while ((SECONDS < 20)); do
+		while ((SECONDS < 20 * $RIG_SLOW)); do
 			read -r state </sys/fs/qtfs_server/engine && [ \"\$state\" = running ] && exit 0
 			kill -0 \$engine || break
 			sleep 0.05
@@ -226,7 +231,7 @@ stop_engine() { # [SIGNAL]
 	S "
 		pids=\$(pidof qtfs-engine) || exit 0
 		kill -${1:-TERM} \$pids
-		while ((SECONDS < 10)); do
+		while ((SECONDS < 10 * $RIG_SLOW)); do
 			kill -0 \$pids 2>/dev/null || exit 0
 			sleep 0.05
 		done

@@ -1,5 +1,6 @@
 """One guest: a QEMU process, known by its state folder and its role."""
 import json
+import math
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from . import session
 from .cache import RigError
+from .suites import SLOW
 
 QEMU = "qemu-system-x86_64"
 # `max`, less what costs under emulation, which is "rep movsb" copies (run byte by byte) and page tables of five levels,
@@ -17,7 +19,7 @@ QEMU = "qemu-system-x86_64"
 # kernel whose slab allocator uses it (6.12) dies of a double fault.
 CPU = "max,-erms,-fsrm,-la57,-cx16"
 READY = b"rig: ready"
-BOOT_LIMIT = int(os.environ.get("QTFS_BOOT_LIMIT") or 180)
+BOOT_LIMIT = int(os.environ.get("QTFS_BOOT_LIMIT") or 180 * SLOW)
 
 
 def free_port():
@@ -115,12 +117,12 @@ class Guest:
                  "sysctl.kernel.watchdog_thresh=30", "sysctl.kernel.hung_task_timeout_secs=60",
                  "rcupdate.rcu_cpu_stall_timeout=60",
                  f"rig.role={self.name}", f"rig.guests={c['guests']}", f"rig.trans={c['trans']}",
-                 f"rig.name={c['name']}"]
+                 f"rig.name={c['name']}", f"rig.slow={math.ceil(SLOW)}"]
         if khz := tsc_khz():
             words.append(f"tsc_early_khz={khz}")
         # Below warnings, the boot is silent on the console: a serial line is slow. guest/setup opens it up afterwards.
         words.append("loglevel=7 nokaslr" if c["debug"] else "loglevel=5")
-        return " ".join(words + [c["append"]])
+        return " ".join([*words, c["kernel_cmdline"], c["append"]])
 
     def _args(self, port):
         c = self.config

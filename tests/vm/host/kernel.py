@@ -4,8 +4,8 @@
     lib/modules/RELEASE/            modules, with depmod's files
     lib/modules/RELEASE/build       the build folder for modules (optional; `rig kdir`)
 
-KERNEL names one: 6.1 (the default), 5.10, 6.12, newest are Debian's; debug is what the debug kernel's build script left
-in the cache; anything with a slash is such a folder itself."""
+KERNEL names one: 6.1 (the default), 5.10, 6.12, newest are Debian's; debug is built from Debian's sources (debug.py);
+anything with a slash is such a folder itself."""
 import lzma
 import os
 import re
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import cache
+from . import cache, debug
 from .apt import Apt
 from .cache import RigError, command
 
@@ -187,10 +187,7 @@ def get(name=None):
     if "/" in name:
         return Kernel(name, name)
     if name == "debug":
-        folder = cache.ROOT / "kernel-debug"
-        if not folder.exists():
-            raise RigError(f"there is no debug kernel yet: build one into {folder}")
-        return Kernel(name, folder)
+        return Kernel(name, debug.get())
     if name not in DEBIAN:
         raise RigError(f"unknown KERNEL {name}: {' '.join(DEBIAN)}, debug, or a folder")
     return Kernel(name, cache.make(f"kernel-{name}", lambda folder: _download(name, folder), f"kernel {name}"))

@@ -6,7 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from . import cache, image, initramfs, kernel, qmp, stage
+from . import cache, debug as debug_kernel, image, initramfs, kernel, qmp, stage
 from .cache import RigError, command
 from .guest import Guest, Process
 
@@ -76,9 +76,11 @@ class Rig:
             self.folder.mkdir()
             k = kernel.get()
             self._config = {
-                "name": self.name, "guests": guests, "mem": mem or 1024, "smp": smp or (2 if guests == 1 else 1),
+                "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
+                "smp": smp or (2 if guests == 1 else 1),
                 "debug": debug, "append": append, "trans": trans(),
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
+                "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
                 "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
                 "stage": str(Path(stage_folder or stage.default()).resolve()),
                 "stage_tar": str(self.folder / "stage.tar"),

@@ -8,8 +8,9 @@ from . import klog
 from .cache import RigError, say
 from .rig import Rig
 from .session import TIMED_OUT, GuestGone
+from .suites import SLOW
 
-UNLOAD_LIMIT = 60
+UNLOAD_LIMIT = 60 * SLOW
 TAIL = 30
 RESULT = re.compile(r"(not )?ok - (.*)")
 WISH = re.compile(r"#rig (\w+) ?(\w*)")
@@ -276,7 +277,7 @@ class Runner:
         move while it scans."""
         for guest in self.rig.guests:
             _, text = guest.output("cd /sys/kernel/debug && [ -e kmemleak ] || exit 0; "
-                                   "echo scan >kmemleak; sleep 6; echo scan >kmemleak; cat kmemleak", timeout=300)
+                                   "echo scan >kmemleak; sleep 6; echo scan >kmemleak; cat kmemleak", timeout=300 * SLOW)
             if "unreferenced object" in text:
                 self.report.fail(f"kmemleak on {guest.name}: {text.count('unreferenced object')} objects", text[:4000])
 

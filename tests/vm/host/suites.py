@@ -12,7 +12,7 @@ from .stage import SUITES
 
 
 # A busy host or a kernel with all its checks needs more of everything.
-SLOW = float(os.environ.get("QTFS_SLOW") or 1)
+SLOW = float(os.environ.get("QTFS_SLOW") or (6 if os.environ.get("KERNEL") == "debug" else 1))
 
 
 class Suite:
