@@ -256,7 +256,8 @@ static inline int qtfs_setattr_ok(const struct qtfs_setattr *body)
 static inline int qtfs_hello_ok(const struct qtfs_hello *body)
 {
 	return body->epoch && qtfs_le32(body->max_data) >= QTFS_DATA_MIN &&
-	       qtfs_le16(body->version_min) <= qtfs_le16(body->version) && !body->reserved;
+	       qtfs_le16(body->version_min) <= qtfs_le16(body->version) &&
+	       !(qtfs_le16(body->flags) & ~QTFS_HELLO_ALL);
 }
 
 /* Two fields of 32 bits, the first with no bits but those of @known. */

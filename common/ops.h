@@ -41,7 +41,7 @@ enum qtfs_name_kind {
 	  sizeof(struct qtfs_hello), sizeof(struct qtfs_hello_rep))	\
 	X(2, ATTACH, 0, PATH, NONE,					\
 	  0, sizeof(struct qtfs_entry_rep))				\
-	X(3, FORGET, QTFS_ONE_WAY | QTFS_DATA_OUT, NONE, NONE,		\
+	X(3, FORGET, QTFS_DATA_OUT, NONE, NONE,				\
 	  0, 0)								\
 	X(4, LOOKUP, QTFS_HAS_NODE | QTFS_MAY_NODE2, COMPONENT, NONE,	\
 	  0, sizeof(struct qtfs_entry_rep))				\
@@ -101,7 +101,9 @@ enum qtfs_name_kind {
 	X(29, FALLOCATE, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,	\
 	  sizeof(struct qtfs_fallocate), sizeof(struct qtfs_attr_rep))	\
 	X(30, LSEEK, QTFS_HAS_OPEN, NONE, NONE,				\
-	  sizeof(struct qtfs_lseek), sizeof(struct qtfs_lseek_rep))
+	  sizeof(struct qtfs_lseek), sizeof(struct qtfs_lseek_rep))	\
+	X(31, BYE, 0, NONE, NONE,					\
+	  0, 0)
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where
@@ -109,7 +111,7 @@ enum qtfs_name_kind {
  * made.  LINK: node is the directory, node2 the file.  RENAME: node and name 0
  * are the old directory and name, node2 and name 1 the new ones.  FORGET's data
  * is a row of __le64 node numbers.  SETATTR with an open changes the size
- * through it, as ftruncate(2).
+ * through it, as ftruncate(2).  BYE ends the session with its last connection.
  */
 
 enum qtfs_op {

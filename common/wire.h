@@ -20,7 +20,9 @@
  * and one component.
  *
  * A request occupies one of the slots that the server granted in HELLO until
- * its reply has arrived; (client, epoch, slot, seq) names a request for ever.
+ * its reply has arrived; (client, epoch, slot, seq) names a request for ever.  So
+ * it may be sent again on another connection of its session, and is carried out
+ * once.
  */
 #ifndef QTFS_WIRE_H
 #define QTFS_WIRE_H
@@ -140,6 +142,10 @@ QTFS_ASSERT(sizeof(struct qtfs_attr) == 152);
 /* Feature bits; a feature is used when both sides have it. */
 #define QTFS_FEATURE_CRC	(1ull << 0)	/* every frame carries a crc32c */
 
+/* qtfs_hello.flags */
+#define QTFS_HELLO_REJOIN	0x0001	/* the session exists, else ESTALE */
+#define QTFS_HELLO_ALL		0x0001
+
 struct qtfs_hello {
 	__u8 client[16];	/* a random number, the same for a mount's life */
 	__le64 epoch;		/* counts the client's sessions, from 1 */
@@ -149,7 +155,7 @@ struct qtfs_hello {
 	__le16 version;
 	__le16 version_min;
 	__le16 conn;		/* which of the session's connections, from 0 */
-	__le16 reserved;
+	__le16 flags;		/* QTFS_HELLO_* */
 };
 QTFS_ASSERT(sizeof(struct qtfs_hello) == 48);
 

@@ -49,7 +49,8 @@ configure()
 {
 	local kdir
 	kdir=$(tests/vm/rig kdir) &&
-		cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DQTFS_KDIR="$kdir"
+		cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DQTFS_KDIR="$kdir" \
+			-DQTFS_FAULT="${QTFS_FAULT:-OFF}"
 }
 
 stage()

@@ -24,6 +24,7 @@ module_param_cb(qtfs_log_level, &qtfs_loglevel_param_ops, &qtfs_log_level, 0644)
 MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
 
 struct workqueue_struct *qtfs_wq;
+struct workqueue_struct *qtfs_link_wq;
 
 /* The server that the module's parameters name.  -ENOENT if they name none. */
 int qtfs_default_addr(const char **host, unsigned int *port)
@@ -56,6 +57,10 @@ static int __init qtfs_init(void)
 	qtfs_wq = alloc_workqueue("qtfs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!qtfs_wq)
 		return -ENOMEM;
+	error = -ENOMEM;
+	qtfs_link_wq = alloc_workqueue("qtfs-link", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!qtfs_link_wq)
+		goto err_link_wq;
 	error = qtfs_transport_init("qtfs-tx");
 	if (error)
 		goto err_transport;
@@ -79,6 +84,8 @@ err_sysfs:
 err_inode_cache:
 	qtfs_transport_exit();
 err_transport:
+	destroy_workqueue(qtfs_link_wq);
+err_link_wq:
 	destroy_workqueue(qtfs_wq);
 	return error;
 }
@@ -90,6 +97,7 @@ static void __exit qtfs_exit(void)
 	qtfs_sysfs_exit();
 	qtfs_inode_cache_exit();
 	qtfs_transport_exit();
+	destroy_workqueue(qtfs_link_wq);
 	destroy_workqueue(qtfs_wq);
 }
 

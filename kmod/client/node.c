@@ -8,11 +8,9 @@
  * changes only in qtfs_dentry_adopt(), from one name of the same file on the
  * server to another.
  *
- * Numbers are given back from a work item, in batches: FORGET is one-way and
- * carries many.  An open file whose RELEASE could not be sent at once waits for
- * the same work item, which waits for memory when that is short.  Neither is
- * sent when the connection is down: the server has forgotten all of the session
- * then.
+ * Numbers are given back from a work item, in batches: FORGET carries many.  An
+ * open file whose RELEASE could not be sent at once waits for the same work item,
+ * which waits for memory when that is short.
  */
 #include "qtfs.h"
 
@@ -115,7 +113,7 @@ static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, uns
 		.out_len = nr * sizeof(__le64),
 	};
 
-	send_patiently(session, &rpc, false);
+	send_patiently(session, &rpc, true);
 	qtfs_buf_put(buf);
 }
 

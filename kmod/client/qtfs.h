@@ -10,6 +10,7 @@
 #include <linux/hash.h>
 #include <linux/kobject.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -20,14 +21,46 @@
 #include "transport/opstat.h"
 
 /*
- * A session with a server: the connection and the slots.  Held by every super
- * block that uses it.
+ * A session with a server: connections and slots.  Held by every super block that
+ * uses it.
  */
 enum qtfs_session_state {
-	QTFS_SESSION_CONNECTING,
+	QTFS_SESSION_CONNECTING,	/* never was connected */
 	QTFS_SESSION_CONNECTED,
 	QTFS_SESSION_DOWN,
 };
+
+/* A connection of a session; see link.c. */
+struct qtfs_link {
+	struct qtfs_conn conn;
+	struct qtfs_lane *lane;		/* in a session that it has a reference to */
+	bool usable;			/* to send requests on; under session->lock */
+	bool broken;			/* likewise */
+	unsigned long since;		/* jiffies, usable */
+
+	bool greeted;			/* its thread's: HELLO was answered */
+	int error;			/* with this */
+	struct completion greeting;
+	struct qtfs_hello_rep rep;
+	struct qtfs_frame frame;
+	struct {
+		struct qtfs_hdr hdr;
+		struct qtfs_req req;
+		struct qtfs_hello body;
+		char label[QTFS_LABEL_MAX];
+	} __packed wire;
+};
+
+/* A place for a connection in a session. */
+struct qtfs_lane {
+	struct qtfs_session *session;
+	unsigned int index;
+	struct qtfs_link *link;		/* at the moment; under session->lock */
+	unsigned int failures;		/* attempts in a row that were of no use */
+	struct delayed_work work;
+};
+
+#define QTFS_LANES	1
 
 struct qtfs_session {
 	struct kref ref;		/* of the memory */
@@ -37,19 +70,18 @@ struct qtfs_session {
 	u8 client[16];
 	u64 epoch;
 
-	/* Agreed in HELLO, constant after. */
+	/* Agreed in the first HELLO, constant after. */
 	u8 boot[16];
 	u64 id;				/* the server's number for it */
 	u32 max_data;
 	u32 nr_slots;
 
-	struct qtfs_conn conn;
-	struct qtfs_hello_frame *hello;	/* until it has been answered */
-	struct completion hello_done;
+	struct qtfs_lane lanes[QTFS_LANES];
+	struct mutex end_lock;		/* qtfs_session_abort() */
 
 	spinlock_t lock;		/* all below; a leaf but for nothing */
 	enum qtfs_session_state state;
-	int error;			/* why it is down */
+	int error;			/* why it has ended, for ever; 0 while it lives */
 	struct qtfs_request **slots;	/* [nr_slots] */
 	u64 *seqs;			/* [nr_slots]: the last one used */
 	unsigned long *free_slots;	/* bitmap */
@@ -79,6 +111,11 @@ struct qtfs_session {
 	struct dentry *debugfs;
 	atomic64_t slot_waits;
 	atomic64_t bad_frames;
+	atomic64_t reconnects;
+	atomic64_t resent;		/* requests that were sent again */
+	atomic64_t late;		/* replies that nobody waited for any more */
+	atomic64_t bytes_sent;		/* on links that are gone */
+	atomic64_t bytes_received;
 };
 
 /* session.c */
@@ -94,6 +131,16 @@ void qtfs_session_quiesce(struct qtfs_session *session);
 void qtfs_session_close(struct qtfs_session *session);
 struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
 void qtfs_session_put(struct qtfs_session *session);
+int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
+void qtfs_session_lost(struct qtfs_session *session);
+void qtfs_session_update_state(struct qtfs_session *session);
+
+/* link.c */
+void qtfs_lane_init(struct qtfs_lane *lane, struct qtfs_session *session, unsigned int index);
+void qtfs_lane_end(struct qtfs_lane *lane);
+int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc);
+bool qtfs_link_use(struct qtfs_lane *lane);
+struct qtfs_link *qtfs_link_get(struct qtfs_session *session);
 
 /* cache= */
 enum qtfs_cache_mode {
@@ -284,6 +331,7 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 
 /* main.c */
 extern struct workqueue_struct *qtfs_wq;
+extern struct workqueue_struct *qtfs_link_wq;
 int qtfs_default_addr(const char **host, unsigned int *port);
 
 /* pagecache.c */

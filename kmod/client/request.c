@@ -9,9 +9,16 @@
  * time.
  *
  * A request is answered once: whoever takes it out of its slot, under
- * session->lock, ends it.  Only the connection's thread does that: when the
- * reply has come in whole, or when the connection has closed.  So a request
- * keeps its slot, and the slot's reference, while its reply is being received.
+ * session->lock, ends it.  Only the thread of the link that it was sent on does
+ * that, when the reply has come in whole, or the session's end, when no link is
+ * left.  So a request keeps its slot, and the slot's reference, while its reply
+ * is being received.
+ *
+ * A request stays in its slot while there is no link, and is sent on the next
+ * one.  It may have been sent before on a link that is gone; the server knows it
+ * by slot and sequence number and carries it out once.  Its frame is in one
+ * link's queue at a time (sending): a sender that comes late to a broken link
+ * gets the frame back, and whoever gets it back sends it again.
  *
  * A caller that was killed marks its request abandoned.  When the reply of such
  * a request brings objects, they are given back at once.
@@ -50,10 +57,23 @@ static void request_put(struct qtfs_request *req)
 	kvfree(req);
 }
 
-/* The frame was sent, or never will be; then the session's end answers the request. */
+static void request_send(struct qtfs_session *session, struct qtfs_request *req);
+
+/* The frame is ours again: it was sent, or the link is broken. */
 static void request_sent(struct qtfs_frame *frame, int error)
 {
-	request_put(container_of(frame, struct qtfs_request, frame));
+	struct qtfs_request *req = container_of(frame, struct qtfs_request, frame);
+	struct qtfs_session *session = req->session;
+	bool again;
+
+	spin_lock(&session->lock);
+	req->sending = false;
+	again = !req->link;
+	spin_unlock(&session->lock);
+	/* The link was dropped meanwhile, and nobody could take the frame along. */
+	if (again)
+		request_send(session, req);
+	request_put(req);
 }
 
 static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const struct cred *cred)
@@ -144,7 +164,7 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 
 /*
  * Puts @req into a free slot.  Returns 0, -EAGAIN when all are taken, or why
- * the session is down.
+ * the session has ended.
  */
 static int slot_try(struct qtfs_session *session, struct qtfs_request *req)
 {
@@ -153,8 +173,8 @@ static int slot_try(struct qtfs_session *session, struct qtfs_request *req)
 	u32 slot;
 
 	spin_lock(&session->lock);
-	if (session->state != QTFS_SESSION_CONNECTED) {
-		error = session->error ?: -EIO;
+	if (session->error) {
+		error = session->error;
 		goto unlock;
 	}
 	slot = find_first_bit(session->free_slots, session->nr_slots);
@@ -201,12 +221,81 @@ static void slot_put_locked(struct qtfs_session *session, struct qtfs_request *r
 	__set_bit(req->slot, session->free_slots);
 }
 
+/* Prepares a request that was sent before. */
+static void request_rewind(struct qtfs_request *req)
+{
+	struct qtfs_hdr *hdr = (void *)req->head;
+
+	hdr->flags |= cpu_to_le16(QTFS_FRAME_RESENT);
+	if (req->out)
+		qtfs_buf_iter(req->out, ITER_SOURCE, le32_to_cpu(hdr->data_len),
+			      &req->frame.data);
+	atomic64_inc(&req->session->resent);
+}
+
+/*
+ * Sends @req on a link, if there is one and it isn't under way; else it waits for
+ * one in its slot.  The caller has a reference.
+ */
 static void request_send(struct qtfs_session *session, struct qtfs_request *req)
 {
-	atomic64_inc(&session->requests[req->op]);
+	struct qtfs_link *link = NULL;
+	bool again = false;
+
+	spin_lock(&session->lock);
+	if (session->slots[req->slot] == req && !req->link && !req->sending)
+		link = qtfs_link_get(session);
+	if (link) {
+		req->link = link;
+		req->sending = true;
+		again = req->attempts++;
+		refcount_inc(&req->ref);
+	}
+	spin_unlock(&session->lock);
+	if (!link)
+		return;
+
+	if (again)
+		request_rewind(req);
 	trace_qtfs_request_send(req);
-	refcount_inc(&req->ref);
-	qtfs_conn_send(&session->conn, &req->frame);
+	qtfs_conn_send(&link->conn, &req->frame);
+	qtfs_conn_put(&link->conn);
+}
+
+/* @link is stopped: what it carried is free for another one. */
+void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link)
+{
+	u32 slot;
+
+	for (slot = 0; slot < session->nr_slots; slot++) {
+		struct qtfs_request *req;
+
+		spin_lock(&session->lock);
+		req = session->slots[slot];
+		if (req && req->link == link)
+			req->link = NULL;
+		spin_unlock(&session->lock);
+	}
+}
+
+/* Sends all that wait for a link. */
+void qtfs_requests_resend(struct qtfs_session *session)
+{
+	u32 slot;
+
+	for (slot = 0; slot < session->nr_slots; slot++) {
+		struct qtfs_request *req;
+
+		spin_lock(&session->lock);
+		req = session->slots[slot];
+		if (req)
+			refcount_inc(&req->ref);
+		spin_unlock(&session->lock);
+		if (!req)
+			continue;
+		request_send(session, req);
+		request_put(req);
+	}
 }
 
 /* What to do with objects that came for a caller that is gone. */
@@ -307,8 +396,11 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 {
 	struct qtfs_request *req;
+	unsigned int fault;
 	int error;
 
+	if (qtfs_fault(QTFS_FAULT_FAIL, rpc->op, &fault))
+		return -(int)fault;
 	req = request_alloc(session, rpc);
 	if (!req)
 		return -ENOMEM;
@@ -317,6 +409,7 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 		request_put(req);
 		return error;
 	}
+	atomic64_inc(&session->requests[req->op]);
 	request_send(session, req);
 	return request_wait(req, rpc);
 }
@@ -329,7 +422,7 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 		   void (*complete)(struct qtfs_request *req), void *private)
 {
 	struct qtfs_request *req;
-	int error = 0;
+	int error;
 
 	req = request_alloc(session, rpc);
 	if (!req)
@@ -337,24 +430,34 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 	req->complete = complete ?: nobody_cares;
 	req->private = private;
 
-	if (!(qtfs_op_info(rpc->op)->flags & QTFS_ONE_WAY))
-		error = slot_get(session, req, wait);
-	if (!error)
+	error = slot_get(session, req, wait);
+	if (!error) {
+		atomic64_inc(&session->requests[req->op]);
 		request_send(session, req);
+	}
 	request_put(req);
 	return error;
 }
 
-/* Finds whom the reply with header @hdr answers. */
-static struct qtfs_request *reply_match(struct qtfs_session *session, const struct qtfs_hdr *hdr)
+/*
+ * Finds whom the reply with header @hdr, which came on @link, answers.  NULL:
+ * nobody, and *@late says whether it's a repeat of a reply that has come already.
+ */
+static struct qtfs_request *reply_match(struct qtfs_link *link, const struct qtfs_hdr *hdr,
+					bool *late)
 {
+	struct qtfs_session *session = link->lane->session;
+	u64 seq = le64_to_cpu(hdr->seq);
 	u32 slot = le32_to_cpu(hdr->slot);
 	struct qtfs_request *req = NULL;
 
+	*late = false;
 	spin_lock(&session->lock);
 	if (slot < session->nr_slots) {
 		req = session->slots[slot];
-		if (req && (req->seq != le64_to_cpu(hdr->seq) || req->op != le16_to_cpu(hdr->op)))
+		*late = seq && (req ? seq < req->seq : seq <= session->seqs[slot]);
+		if (req && (req->seq != seq || req->op != le16_to_cpu(hdr->op) ||
+			    req->link != link))
 			req = NULL;
 	}
 	spin_unlock(&session->lock);
@@ -371,13 +474,16 @@ int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad)
 }
 
 /* Receives one reply. */
-int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
+int qtfs_request_receive(struct qtfs_link *link)
 {
+	struct qtfs_session *session = link->lane->session;
+	struct qtfs_conn *conn = &link->conn;
 	enum qtfs_frame_error bad;
 	struct qtfs_request *req;
 	struct qtfs_hdr hdr;
 	struct iov_iter to;
 	u32 data_len;
+	bool late;
 	int error;
 
 	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
@@ -388,7 +494,11 @@ int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
 		return qtfs_bad_frame(session, bad);
 	if (le16_to_cpu(hdr.op) == QTFS_OP_NOTIFY)
 		return qtfs_notify_receive(session, conn, &hdr);
-	req = reply_match(session, &hdr);
+	req = reply_match(link, &hdr, &late);
+	if (!req && late) {
+		atomic64_inc(&session->late);
+		return qtfs_conn_discard(conn, le32_to_cpu(hdr.len) - sizeof(hdr));
+	}
 	if (!req)
 		return qtfs_bad_frame(session, QTFS_FRAME_BAD_SLOT);
 
@@ -413,8 +523,8 @@ int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn)
 }
 
 /*
- * Ends every request that waits for a reply.  The session is down, so that no
- * new one comes, and this is its connection's last call, or comes after it.
+ * Ends every request that waits for a reply.  The session has ended, so that no
+ * new one comes, and no link is left.
  */
 void qtfs_requests_fail(struct qtfs_session *session, int error)
 {

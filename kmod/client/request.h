@@ -15,6 +15,7 @@
 #include "ops.h"
 #include "transport/transport.h"
 
+struct qtfs_link;
 struct qtfs_session;
 
 /*
@@ -79,6 +80,9 @@ struct qtfs_request {
 	struct qtfs_frame frame;
 	refcount_t ref;			/* caller, frame under way, slot table */
 	struct qtfs_session *session;
+	struct qtfs_link *link;		/* where it was sent; under session->lock */
+	bool sending;			/* the frame is a link's; likewise */
+	unsigned int attempts;		/* how often it was sent; likewise */
 	enum qtfs_op op;
 	u32 slot;
 	u64 seq;
@@ -111,7 +115,7 @@ struct qtfs_request {
  * Runs @rpc and waits, killable, for its result.  Returns 0, the server's
  * errno, -EINTR after a fatal signal (what became of the request is then
  * unknown, and objects that its reply brings are given back), -EIO when the
- * connection is down, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process
+ * session has ended, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process
  * context, no spinlocks held.
  */
 int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
@@ -124,9 +128,11 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
 int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
 		   void (*complete)(struct qtfs_request *req), void *private);
 
-/* The transport's side, for session.c. */
-int qtfs_request_receive(struct qtfs_session *session, struct qtfs_conn *conn);
+/* The links' side, for link.c and session.c. */
+int qtfs_request_receive(struct qtfs_link *link);
 int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad);
+void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link);
+void qtfs_requests_resend(struct qtfs_session *session);
 void qtfs_requests_fail(struct qtfs_session *session, int error);
 
 #endif /* QTFS_REQUEST_H */

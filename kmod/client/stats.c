@@ -10,8 +10,11 @@
  *
  *	MOUNT SLOT OP STATE AGE_MS PID ATTEMPTS
  *
- * like those of the server's, so that one reader does for both.  Those that wait
- * for a slot are not shown.
+ * like those of the server's, so that one reader does for both.  STATE is "waiting"
+ * for a connection, "sent", or "abandoned" by who asked.  Those that wait for a
+ * slot are not shown.
+ *
+ * In builds for tests "fault" is here, too: see transport/fault.c.
  *
  * The files of a session go before the session: qtfs_stats_hide() waits for those
  * who read in them.  Counters live as long as its memory, because requests that
@@ -54,6 +57,13 @@ void qtfs_stats_show(struct seq_file *m, struct qtfs_session *session)
 	qtfs_opstat_show(m, "\t", session->opstats);
 }
 
+static const char *state_name(const struct qtfs_request *req)
+{
+	if (req->abandoned)
+		return "abandoned";
+	return req->link ? "sent" : "waiting";
+}
+
 static int ops_show(struct seq_file *m, void *unused)
 {
 	struct qtfs_session *session = m->private;
@@ -67,8 +77,8 @@ static int ops_show(struct seq_file *m, void *unused)
 		if (!req)
 			continue;
 		seq_printf(m, "%u %u %s %s %lld %u %u\n", session->mount_id, slot,
-			   qtfs_op_info(req->op)->name, "sent",
-			   ktime_to_ms(ktime_sub(now, req->started)), req->pid, 1);
+			   qtfs_op_info(req->op)->name, state_name(req),
+			   ktime_to_ms(ktime_sub(now, req->started)), req->pid, req->attempts);
 	}
 	spin_unlock(&session->lock);
 	return 0;
@@ -95,6 +105,7 @@ void qtfs_debugfs_init(void)
 {
 	debugfs_root = debugfs_create_dir("qtfs", NULL);
 	qtfs_loglevel_debugfs(debugfs_root, &qtfs_log_level);
+	qtfs_fault_init(debugfs_root);
 }
 
 void qtfs_debugfs_exit(void)

@@ -48,9 +48,20 @@ static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	struct qtfs_session *session = to_session(kobj);
+	u64 sent = atomic64_read(&session->bytes_sent);
+	u64 received = atomic64_read(&session->bytes_received);
 	u64 total = 0;
 	int at = 0;
-	int op;
+	int i, op;
+
+	spin_lock(&session->lock);
+	for (i = 0; i < QTFS_LANES; i++) {
+		const struct qtfs_link *link = session->lanes[i].link;
+
+		sent += link ? atomic64_read(&link->conn.bytes_sent) : 0;
+		received += link ? atomic64_read(&link->conn.bytes_received) : 0;
+	}
+	spin_unlock(&session->lock);
 
 	for (op = 1; op < QTFS_OP_END; op++) {
 		const char *name = qtfs_op_info(op)->name;
@@ -62,13 +73,16 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 				    (u64)atomic64_read(&session->errors[op]));
 	}
 	at += sysfs_emit_at(buf, at, "requests %llu\n", total);
-	at += sysfs_emit_at(buf, at, "bytes_sent %llu\n",
-			    (u64)atomic64_read(&session->conn.bytes_sent));
-	at += sysfs_emit_at(buf, at, "bytes_received %llu\n",
-			    (u64)atomic64_read(&session->conn.bytes_received));
+	at += sysfs_emit_at(buf, at, "bytes_sent %llu\n", sent);
+	at += sysfs_emit_at(buf, at, "bytes_received %llu\n", received);
 	at += sysfs_emit_at(buf, at, "slots %u\n", session->nr_slots);
 	at += sysfs_emit_at(buf, at, "slot_waits %llu\n",
 			    (u64)atomic64_read(&session->slot_waits));
+	at += sysfs_emit_at(buf, at, "reconnects %llu\n",
+			    (u64)atomic64_read(&session->reconnects));
+	at += sysfs_emit_at(buf, at, "resent %llu\n", (u64)atomic64_read(&session->resent));
+	at += sysfs_emit_at(buf, at, "late_replies %llu\n",
+			    (u64)atomic64_read(&session->late));
 	at += sysfs_emit_at(buf, at, "proto_errors %llu\n",
 			    (u64)atomic64_read(&session->bad_frames));
 	return at;

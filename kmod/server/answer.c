@@ -103,7 +103,7 @@ static struct file *steal_fd(int fd)
 static int copy_data(struct qtfsd_call *call, const struct answer *answer, u32 min_len, u32 max_len)
 {
 	if (answer->data_len < min_len || answer->data_len > max_len ||
-	    answer->data_len > call->peer->max_data)
+	    answer->data_len > call->session->max_data)
 		return UNUSABLE;
 	if (!answer->data_len)
 		return 0;
@@ -329,8 +329,8 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 		return -EAGAIN;
 
 	trace_qtfsd_call_committed(call, answer.status);
-	if (READ_ONCE(call->peer->closing))
-		error = -ENOTCONN;		/* nobody will see it */
+	if (READ_ONCE(call->session->dead))
+		error = -ESTALE;		/* nobody will see it */
 	else if (answer.status > QTFS_ERRNO_MAX || answer.data_len > channel->data_size)
 		error = UNUSABLE;
 	else if (answer.status)

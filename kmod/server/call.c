@@ -17,6 +17,10 @@
  * Its references to connection and session go when it is freed.  The objects it
  * names go before the reply is queued, so that RELEASE means it.
  *
+ * A call outlives its connection: the client may come back on another one and
+ * ask for the reply (session.c), which redirects it there.  It is carried out as
+ * long as the session lives.
+ *
  * A peer that never reads its replies keeps at most as many calls alive as
  * peer.c allows: the connection's thread waits before it makes more.
  */
@@ -87,7 +91,7 @@ void qtfsd_call_drop(struct qtfsd_call *call)
 {
 	if (call->session) {
 		this_cpu_inc(call->session->stats->dropped);
-		qtfsd_session_unclaim(call->session, call);
+		qtfsd_session_unclaim(call->session, call, false);
 	}
 	this_cpu_inc(qtfsd.stats->dropped);
 	qtfsd_call_free(call);
@@ -151,6 +155,27 @@ static void reply_count(struct qtfsd_call *call, u32 status)
 	}
 }
 
+/* Hands the reply to the connection.  The call isn't the caller's after. */
+static void reply_send(struct qtfsd_call *call)
+{
+	struct qtfsd_peer *peer = call->peer;
+
+	call->frame.head.iov_base = &call->reply;
+	call->frame.head.iov_len = sizeof(call->reply.hdr) +
+				   le16_to_cpu(call->reply.hdr.body_len);
+	call->reply_vec.iov_base = call->reply_data;
+	call->reply_vec.iov_len = call->reply_len;
+	iov_iter_kvec(&call->frame.data, ITER_SOURCE, &call->reply_vec, 1, call->reply_len);
+	call->frame.done = reply_done;
+	atomic_inc(&peer->replies);
+	if (qtfs_fault(QTFS_FAULT_DROP_REPLY, qtfsd_call_op(call), NULL))
+		qtfs_conn_shutdown(&peer->conn, -ECONNRESET);
+	if (!qtfsd_peer_send(peer, &call->frame)) {
+		this_cpu_inc(qtfsd.stats->dropped);
+		reply_done(&call->frame, -ENOTCONN);
+	}
+}
+
 /*
  * Answers @call with @error or, if that is 0, with call->reply's body and
  * call->reply_len bytes of call->reply_data.  The call isn't the caller's after.
@@ -158,7 +183,6 @@ static void reply_count(struct qtfsd_call *call, u32 status)
 void qtfsd_reply(struct qtfsd_call *call, int error)
 {
 	const struct qtfs_op_info *info = call->info;
-	struct qtfsd_peer *peer = call->peer;
 	struct qtfs_hdr *hdr = &call->reply.hdr;
 	u32 status = -public_error(error);
 	u32 body_len = !status || (info->flags & QTFS_HANDSHAKE) ? info->rep_body : 0;
@@ -169,13 +193,6 @@ void qtfsd_reply(struct qtfsd_call *call, int error)
 	call->state = QTFSD_REPLIED;
 	trace_qtfsd_call_replied(call, status);
 	call_free_request(call);
-	if (call->session)
-		qtfsd_session_unclaim(call->session, call);
-
-	if (info->flags & QTFS_ONE_WAY) {
-		qtfsd_call_free(call);
-		return;
-	}
 
 	memset(hdr, 0, sizeof(*hdr));
 	hdr->magic = cpu_to_le32(QTFS_MAGIC);
@@ -189,15 +206,18 @@ void qtfsd_reply(struct qtfsd_call *call, int error)
 	hdr->data_len = cpu_to_le32(call->reply_len);
 	hdr->body_len = cpu_to_le16(body_len);
 
-	call->frame.head.iov_base = &call->reply;
-	call->frame.head.iov_len = sizeof(*hdr) + body_len;
-	call->reply_vec.iov_base = call->reply_data;
-	call->reply_vec.iov_len = call->reply_len;
-	iov_iter_kvec(&call->frame.data, ITER_SOURCE, &call->reply_vec, 1, call->reply_len);
-	call->frame.done = reply_done;
-	atomic_inc(&peer->replies);
-	if (!qtfsd_peer_send(peer, &call->frame)) {
-		this_cpu_inc(qtfsd.stats->dropped);
-		reply_done(&call->frame, -ENOTCONN);
-	}
+	if (call->session)
+		qtfsd_session_unclaim(call->session, call, true);
+	if (info->flags & QTFS_ONE_WAY)
+		qtfsd_call_free(call);
+	else
+		reply_send(call);
+}
+
+/* Answers @call, a repeat, with the reply that was kept and is in it. */
+void qtfsd_reply_again(struct qtfsd_call *call)
+{
+	call->state = QTFSD_REPLIED;
+	call_free_request(call);
+	reply_send(call);
 }

@@ -20,8 +20,8 @@
  * both hold the device open.  So cslot->call needs no lock; the list of slots
  * only grows while the device is open.
  *
- * A call is dropped instead of queued once its peer is closing, and the peer's
- * end drops what is in the queue (qtfsd_channel_forget_peer()): closing is set
+ * A call is dropped instead of queued once its session is dead, and the session's
+ * end drops what is in the queue (qtfsd_channel_forget_session()): dead is set
  * before that takes channel->lock, so no call slips in after it.
  *
  * Without an engine calls wait, as many as there are slots in all sessions.
@@ -52,7 +52,7 @@ static struct qtfsd_channel *const channel = &qtfsd.channel;
 
 static bool call_is_wanted(const struct qtfsd_call *call)
 {
-	return !READ_ONCE(call->peer->closing);
+	return !READ_ONCE(call->session->dead);
 }
 
 static void queue_add(struct qtfsd_call *call, bool first)
@@ -87,15 +87,15 @@ void qtfsd_channel_requeue(struct qtfsd_call *call)
 	queue_add(call, true);
 }
 
-/* Drops the calls of @peer, which is closing, from the queue. */
-void qtfsd_channel_forget_peer(struct qtfsd_peer *peer)
+/* Drops the calls of @session, which is dead, from the queue. */
+void qtfsd_channel_forget_session(struct qtfsd_session *session)
 {
 	struct qtfsd_call *call, *next;
 	LIST_HEAD(drop);
 
 	spin_lock(&channel->lock);
 	list_for_each_entry_safe(call, next, &channel->queue, list)
-		if (call->peer == peer)
+		if (call->session == session)
 			list_move_tail(&call->list, &drop);
 	spin_unlock(&channel->lock);
 

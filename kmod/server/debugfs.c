@@ -92,6 +92,7 @@ void qtfsd_debugfs_init(void)
 	debugfs_create_file("ops", 0400, qtfsd.debugfs, NULL, &ops_fops);
 	qtfs_opstat_debugfs(qtfsd.debugfs, qtfsd.stats->ops);
 	qtfs_loglevel_debugfs(qtfsd.debugfs, &qtfsd.log_level);
+	qtfs_fault_init(qtfsd.debugfs);
 }
 
 void qtfsd_debugfs_exit(void)

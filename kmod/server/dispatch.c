@@ -4,7 +4,7 @@
  * carried out here or left to the engine.
  *
  *	FORGET			was carried out while it came in (peer.c)
- *	PING			at once, in the connection's thread
+ *	PING, BYE		at once, in the connection's thread
  *	RELEASE			a worker: closing a file may take its time
  *	READ, WRITE, FSYNC,
  *	FALLOCATE, LSEEK	a worker, if fastpath.c says that it may
@@ -60,7 +60,7 @@ static void clamp_size(struct qtfsd_call *call)
 	default:
 		return;
 	}
-	*size = cpu_to_le32(min(le32_to_cpu(*size), call->peer->max_data));
+	*size = cpu_to_le32(min(le32_to_cpu(*size), call->session->max_data));
 }
 
 static void do_release(struct qtfsd_call *call)
@@ -109,6 +109,9 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	clamp_size(call);
 
 	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_BYE:
+		WRITE_ONCE(call->session->said_bye, true);
+		fallthrough;
 	case QTFS_OP_PING:
 	case QTFS_OP_FORGET:
 		call->in_module = true;

@@ -27,18 +27,17 @@ static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 
 	session = qtfsd_session_join(peer, hello, label, le16_to_cpu(call->req.name_len[0]));
 	if (IS_ERR(session)) {
-		qtfsd_log(QTFSD_LOG_WARN, "%s: no session for it (%ld)", peer->conn.peer,
-			  PTR_ERR(session));
+		qtfsd_log(session == ERR_PTR(-ESTALE) ? QTFSD_LOG_INFO : QTFSD_LOG_WARN,
+			  "%s: no session for it (%ld)", peer->conn.peer, PTR_ERR(session));
 		return PTR_ERR(session);
 	}
 	cancel_delayed_work(&peer->hello_work);
 	atomic_dec(&qtfsd.nr_strangers);
-	peer->max_data = min(le32_to_cpu(hello->max_data), qtfsd.limits.data);
 
 	rep->version = cpu_to_le16(min_t(u16, le16_to_cpu(hello->version), QTFS_VERSION));
 	rep->session = cpu_to_le64(session->id);
 	rep->features = hello->features & cpu_to_le64(FEATURES);
-	rep->max_data = cpu_to_le32(peer->max_data);
+	rep->max_data = cpu_to_le32(session->max_data);
 	rep->slots = cpu_to_le32(session->nr_slots);
 	qtfsd_log(QTFSD_LOG_INFO, "%s: connection %u of session %llu, client %pUb \"%s\"",
 		  peer->conn.peer, le16_to_cpu(hello->conn), session->id, &session->client,

@@ -24,6 +24,7 @@ struct qtfsd qtfsd = {
 		.opens = 1 << 16,
 		.slots = QTFS_SLOTS_DEFAULT,
 		.data = QTFS_DATA_DEFAULT,
+		.lease = 180,
 	},
 	.log_level = QTFSD_LOG_WARN,
 	.lock = __MUTEX_INITIALIZER(qtfsd.lock),
@@ -69,6 +70,8 @@ module_param_named(max_slots, qtfsd.limits.slots, uint, 0444);
 MODULE_PARM_DESC(max_slots, "Requests in flight of a client (default: 64)");
 module_param_named(max_data, qtfsd.limits.data, uint, 0444);
 MODULE_PARM_DESC(max_data, "Bytes of data in a frame (default: 1048576)");
+module_param_named(lease, qtfsd.limits.lease, uint, 0644);
+MODULE_PARM_DESC(lease, "Seconds that a client that is gone keeps its files (default: 180)");
 
 static int check_params(void)
 {

@@ -281,10 +281,15 @@ static void notify_sent(struct qtfs_frame *frame, int error)
 	struct notify_frame *nf = container_of(frame, struct notify_frame, frame);
 	struct qtfsd_session *session = nf->session;
 
+	if (error) {
+		/* What it said is lost. */
+		spin_lock(&session->notify_lock);
+		session->notify_all = true;
+		spin_unlock(&session->notify_lock);
+	}
 	WRITE_ONCE(session->notify_busy, false);
-	/* What has gathered meanwhile; after an error nobody is left to tell. */
-	if (!error)
-		work_queue(session);
+	/* What has gathered meanwhile; it stays while there is no connection. */
+	work_queue(session);
 	qtfs_conn_put(&nf->peer->conn);
 	qtfsd_session_put(session);
 	kvfree(nf);
@@ -353,17 +358,21 @@ static size_t gather(struct qtfsd_session *session, struct notify_frame *nf)
 	return len;
 }
 
-/* A connection of the session's to send on, with a reference. */
+/* A connection of the session's that works, with a reference. */
 static struct qtfsd_peer *peer_get(struct qtfsd_session *session)
 {
-	struct qtfsd_peer *peer;
+	struct qtfsd_peer *peer, *found = NULL;
 
 	spin_lock(&session->lock);
-	peer = list_first_entry_or_null(&session->peers, struct qtfsd_peer, in_session);
-	if (peer)
+	list_for_each_entry(peer, &session->peers, in_session) {
+		if (READ_ONCE(peer->conn.error) || READ_ONCE(peer->replaced))
+			continue;
 		qtfs_conn_get(&peer->conn);
+		found = peer;
+		break;
+	}
 	spin_unlock(&session->lock);
-	return peer;
+	return found;
 }
 
 static bool anything(struct qtfsd_session *session)
@@ -424,6 +433,19 @@ static void notify_work(struct work_struct *work)
 }
 
 /* ---- sessions ---- */
+
+/*
+ * The client has come back on a new connection: frames may have been lost with
+ * the old one, so anything may have changed.
+ */
+void qtfsd_notify_rejoined(struct qtfsd_session *session)
+{
+	spin_lock(&session->notify_lock);
+	session->notify_count++;
+	session->notify_all = true;
+	spin_unlock(&session->notify_lock);
+	work_queue(session);
+}
 
 int qtfsd_notify_init(struct qtfsd_session *session)
 {

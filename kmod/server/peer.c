@@ -8,24 +8,23 @@
  * anywhere qtfsd_peer_close() breaks the connection; it, peer_closed() and a
  * failed start queue close_work, whoever comes first.  close_work
  *
- *	1. marks the peer closing: calls that come to the channel are dropped;
- *	2. shuts qtfsd_reply() out and waits for those inside: after that nobody
+ *	1. shuts qtfsd_reply() out and waits for those inside: after that nobody
  *	   but the connection itself sends;
- *	3. stops the connection: its thread ends, every frame is done;
- *	4. drops the peer's calls from the channel's queue;
- *	5. leaves the session, and ends it if this was its last connection;
- *	6. drops the owner's reference.
+ *	2. stops the connection: its thread ends, every frame is done;
+ *	3. leaves the session, which may end if this was its last connection;
+ *	4. drops the owner's reference.
  *
  * Calls have references too, so the peer itself goes with the last of them;
- * its reference to the session goes then.
+ * its reference to the session goes then.  The calls are the session's: they go
+ * on, and the client may come for the replies on another connection.
  *
  * What a hostile peer can do: send anything, at any speed, and read nothing.
  * Everything is checked by frame.h before memory is taken for it; a bad frame
  * costs the connection.  Who has said no HELLO after HELLO_TIMEOUT is gone, and
  * only STRANGERS_MAX of them may be there at a time.  A peer has one request in
  * its hands while it is received, one in each of its session's slots, and
- * replies_max() replies that it hasn't read: then its thread waits.  FORGET has
- * no slot; it is carried out by the connection's thread while it comes in.
+ * replies_max() replies that it hasn't read: then its thread waits.  FORGET is
+ * carried out by the connection's thread while it comes in.
  *
  * When memory is short for a request's arguments or data, they are read and
  * thrown away, and the answer is ENOMEM.  For the call itself, which is small and
@@ -156,30 +155,59 @@ static unsigned int replies_max(const struct qtfsd_peer *peer)
 	return peer->session ? 2 * peer->session->nr_slots : 2;
 }
 
-/* A request has come in whole: on with it.  The call isn't the caller's after. */
-static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool no_memory)
+/* Sends a request that has its slot on its way.  The call isn't the caller's after. */
+static void call_begin(struct qtfsd_call *call, bool no_memory)
 {
-	enum qtfs_frame_error bad = QTFS_FRAME_OK;
-	struct qtfs_hdr hdr = call->hdr;
-
-	if (!no_memory)
-		bad = qtfs_check_args(&call->hdr, &call->req, call->args);
-	if (!bad && !(call->info->flags & (QTFS_ONE_WAY | QTFS_HANDSHAKE)) &&
-	    !qtfsd_session_claim(peer->session, call))
-		bad = QTFS_FRAME_BAD_SLOT;
-	if (bad) {
-		qtfsd_call_free(call);
-		return qtfsd_peer_bad(peer, bad, &hdr);
-	}
+	unsigned int error;
 
 	trace_qtfsd_call_received(call, 0);
-	if (no_memory)
+	if (qtfs_fault(QTFS_FAULT_FAIL, qtfsd_call_op(call), &error))
+		qtfsd_reply(call, -(int)error);
+	else if (no_memory)
 		qtfsd_reply(call, -ENOMEM);
 	else if (call->info->flags & QTFS_HANDSHAKE)
 		qtfsd_hello(call);
 	else
 		qtfsd_dispatch(call);
-	return 0;
+}
+
+/* A request has come in whole: on with it.  The call isn't the caller's after. */
+static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool no_memory)
+{
+	enum qtfs_frame_error bad = QTFS_FRAME_OK;
+	enum qtfsd_claim claim = QTFSD_CLAIM_NEW;
+	struct qtfs_hdr hdr = call->hdr;
+
+	if (!no_memory)
+		bad = qtfs_check_args(&call->hdr, &call->req, call->args);
+	if (!bad && !(call->info->flags & (QTFS_ONE_WAY | QTFS_HANDSHAKE)))
+		claim = qtfsd_session_claim(peer->session, call);
+	if (bad)
+		claim = QTFSD_CLAIM_BAD;
+
+	switch (claim) {
+	case QTFSD_CLAIM_NEW:
+		call_begin(call, no_memory);
+		return 0;
+	case QTFSD_CLAIM_KEPT:
+		qtfsd_reply_again(call);
+		return 0;
+	case QTFSD_CLAIM_RUNS:
+		qtfsd_call_free(call);
+		return 0;
+	case QTFSD_CLAIM_BAD:
+		break;
+	}
+	qtfsd_call_free(call);
+	/* What an old connection still has to say may have been overtaken. */
+	if (!bad && READ_ONCE(peer->replaced))
+		return -ECONNRESET;
+	return qtfsd_peer_bad(peer, bad ?: QTFS_FRAME_BAD_SLOT, &hdr);
+}
+
+static u32 peer_max_data(const struct qtfsd_peer *peer)
+{
+	return peer->session ? peer->session->max_data : QTFS_DATA_MIN;
 }
 
 static int receive_one(struct qtfsd_peer *peer)
@@ -197,7 +225,7 @@ static int receive_one(struct qtfsd_peer *peer)
 	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
 	if (error)
 		return error;
-	bad = qtfs_check_hdr(&hdr, 0, peer->max_data) ?: peer_check(peer, &hdr);
+	bad = qtfs_check_hdr(&hdr, 0, peer_max_data(peer)) ?: peer_check(peer, &hdr);
 	if (bad)
 		return qtfsd_peer_bad(peer, bad, &hdr);
 
@@ -255,11 +283,9 @@ static void peer_close_work(struct work_struct *work)
 	struct qtfsd_peer *peer = container_of(work, struct qtfsd_peer, close_work);
 
 	cancel_delayed_work_sync(&peer->hello_work);
-	WRITE_ONCE(peer->closing, true);
 	if (!refcount_dec_and_test(&peer->senders))
 		wait_for_completion(&peer->senders_gone);
 	qtfs_conn_stop(&peer->conn);
-	qtfsd_channel_forget_peer(peer);
 	if (peer->session)
 		qtfsd_session_leave(peer);
 
@@ -309,7 +335,6 @@ static struct qtfs_conn *listener_alloc(struct qtfs_listener *listener)
 
 	qtfs_conn_init(&peer->conn, listener->transport, &peer_ops);
 	INIT_LIST_HEAD(&peer->list);
-	peer->max_data = QTFS_DATA_MIN;
 	INIT_WORK(&peer->close_work, peer_close_work);
 	INIT_DELAYED_WORK(&peer->hello_work, peer_hello_work);
 	refcount_set(&peer->senders, 1);
@@ -353,15 +378,21 @@ void qtfsd_listener_init(struct qtfs_listener *listener)
 	listener->accepted = listener_accepted;
 }
 
-/* Closes every connection and waits until none exists; no new one comes. */
+/*
+ * Closes every connection, ends every session and waits until no connection
+ * exists; no new one comes.
+ */
 void qtfsd_peers_stop(void)
 {
 	struct qtfsd_peer *peer;
 
 	mutex_lock(&qtfsd.lock);
+	qtfsd.ending = true;
 	list_for_each_entry(peer, &qtfsd.peers, list)
 		qtfsd_peer_close(peer, -ESHUTDOWN);
 	mutex_unlock(&qtfsd.lock);
+	/* Those without a connection; the others end with it. */
+	qtfsd_sessions_end();
 
 	while (!wait_event_timeout(qtfsd.idle, !atomic_read(&qtfsd.nr_peers), 10 * HZ))
 		pr_info("waiting for the calls of %d connection(s)\n",

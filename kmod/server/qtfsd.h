@@ -14,7 +14,7 @@
  *
  * Who holds whom (counted): call -> peer -> session, call -> session, call ->
  * nodes and open.  A session's tables hold its nodes and opens until the
- * session's last connection is gone, whatever calls are still under way.
+ * session ends (session.c), whatever calls are still under way.
  *
  * Locks: qtfsd.lock (mutex: which sessions and peers there are) is outermost.
  * session->lock and channel->lock (spinlocks) are leaves, as are the locks of
@@ -59,6 +59,7 @@ struct qtfsd_stats {
 	u64 dropped;			/* answers whose connection was gone */
 	u64 forgot_unknown;		/* numbers in FORGET that named nothing */
 	u64 resent;			/* calls that outlived an engine */
+	u64 repeated;			/* requests that came again, and were not run again */
 };
 
 struct qtfsd_node {
@@ -83,10 +84,22 @@ struct qtfsd_open {
 	struct rcu_head rcu;
 };
 
-/* A slot of the wire protocol. */
+/* A slot of the wire protocol; see session.c. */
 struct qtfsd_slot {
 	u64 seq;			/* of the last request */
 	struct qtfsd_call *call;	/* the request in it, NULL if free */
+	struct {
+		struct qtfs_hdr hdr;	/* magic 0: there is none */
+		u8 body[QTFS_SLOT_BODY_MAX];
+	} kept;				/* the reply to the last request */
+};
+
+/* What qtfsd_session_claim() finds. */
+enum qtfsd_claim {
+	QTFSD_CLAIM_BAD,
+	QTFSD_CLAIM_NEW,		/* to be carried out */
+	QTFSD_CLAIM_RUNS,		/* a repeat of one that is under way: free it */
+	QTFSD_CLAIM_KEPT,		/* a repeat, whose reply is there */
 };
 
 struct qtfsd_session {
@@ -98,11 +111,14 @@ struct qtfsd_session {
 	u32 max_data;
 	u32 nr_slots;
 	char label[QTFS_LABEL_MAX + 1];
-	bool dead;			/* no connection is left, or ever will be */
+	bool dead;			/* it has ended */
+	bool said_bye;			/* and ends with its last connection */
 
-	spinlock_t lock;		/* peers, nr_peers, slots */
+	spinlock_t lock;		/* the next three and slots; peers: qtfsd.lock, too */
 	struct list_head peers;
 	unsigned int nr_peers;
+	unsigned long idle_since;	/* jiffies, without a connection */
+	struct delayed_work lease_work;	/* has a reference while it's queued */
 
 	struct xarray nodes;		/* index -> struct qtfsd_node */
 	struct xarray opens;
@@ -135,8 +151,8 @@ struct qtfsd_peer {
 	struct list_head list;		/* qtfsd.peers, under qtfsd.lock */
 	struct list_head in_session;	/* session->peers */
 	struct qtfsd_session *session;	/* set once by HELLO */
-	u32 max_data;
-	bool closing;			/* replies are dropped from now on */
+	u16 index;			/* which of the session's connections */
+	bool replaced;			/* by a newer one of that index */
 	unsigned long stopping;		/* bit 0: close_work was queued */
 	struct work_struct close_work;
 	struct delayed_work hello_work;
@@ -169,7 +185,7 @@ struct qtfsd_call {
 	struct list_head list;		/* channel->queue */
 	struct work_struct work;
 	struct qtfsd_session *session;	/* NULL: HELLO */
-	struct qtfsd_peer *peer;
+	struct qtfsd_peer *peer;	/* where the reply goes; see session.c */
 
 	struct qtfs_hdr hdr;
 	struct qtfs_req req;
@@ -264,6 +280,7 @@ struct qtfsd_limits {
 	unsigned int opens;
 	unsigned int slots;
 	unsigned int data;
+	unsigned int lease;		/* seconds */
 };
 
 struct qtfsd {
@@ -276,6 +293,7 @@ struct qtfsd {
 	struct list_head peers;
 	unsigned int nr_sessions;
 	u64 last_session;
+	bool ending;			/* the module goes: nobody will come back */
 
 	atomic_t nr_peers;		/* that exist, listed or not */
 	atomic_t nr_strangers;		/* of these without a session */
@@ -314,6 +332,7 @@ void qtfsd_call_free(struct qtfsd_call *call);
 void qtfsd_call_drop(struct qtfsd_call *call);
 void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len);
 void qtfsd_reply(struct qtfsd_call *call, int error);
+void qtfsd_reply_again(struct qtfsd_call *call);
 
 static inline unsigned int qtfsd_call_op(const struct qtfsd_call *call)
 {
@@ -323,6 +342,7 @@ static inline unsigned int qtfsd_call_op(const struct qtfsd_call *call)
 /* notify.c */
 int qtfsd_notify_init(struct qtfsd_session *session);
 void qtfsd_notify_exit(struct qtfsd_session *session);
+void qtfsd_notify_rejoined(struct qtfsd_session *session);
 struct qtfsd_mark *qtfsd_mark_get(struct qtfsd_session *session, const struct path *path);
 void qtfsd_mark_put(struct qtfsd_session *session, struct qtfsd_mark *qm);
 void qtfsd_actor_enter(struct qtfsd_call *call);
@@ -333,8 +353,9 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 					 const char *label, size_t label_len);
 void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
-bool qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);
-void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call);
+void qtfsd_sessions_end(void);
+enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);
+void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call, bool replied);
 
 /* node.c */
 struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
@@ -366,7 +387,7 @@ int qtfsd_channel_register(void);
 void qtfsd_channel_unregister(void);
 void qtfsd_channel_queue(struct qtfsd_call *call);
 void qtfsd_channel_requeue(struct qtfsd_call *call);
-void qtfsd_channel_forget_peer(struct qtfsd_peer *peer);
+void qtfsd_channel_forget_session(struct qtfsd_session *session);
 bool qtfsd_channel_owns(const struct file *file);
 
 /* slot.c */

@@ -2,13 +2,25 @@
 /*
  * Sessions: one for each (client, epoch) that has said HELLO.
  *
- * A session begins with its first connection and ends when the last one has
- * gone.  Its end, in the close_work of that connection, where every reply to it
- * has been dropped already:
+ * A session outlives its connections.  When the last one has gone, it keeps its
+ * nodes, opens and replies for the lease; a HELLO in that time finds it again.
+ * It ends
  *
- *	1. it leaves qtfsd.sessions: no HELLO finds it any more;
+ *	- after BYE, with its last connection;
+ *	- when the lease has run out;
+ *	- with its last connection, if it has nothing that is worth keeping:
+ *	  no node, no open, no call under way;
+ *	- when the same client comes with a higher epoch;
+ *	- when another client needs its place (the oldest without a connection);
+ *	- when the module goes.
+ *
+ * The end:
+ *
+ *	1. it leaves qtfsd.sessions, under qtfsd.lock: no HELLO finds it any more,
+ *	   and whoever took it out is the one who ends it;
  *	2. dead is set, then the tables are emptied: whoever enters an object
- *	   after that takes it out again (node.c);
+ *	   after that takes it out again (node.c); calls in the channel's queue
+ *	   are dropped, and so are those that come to it later;
  *	3. its directory in sysfs goes, with everybody who reads in it;
  *	4. the reference that its being alive stood for is dropped.
  *
@@ -16,16 +28,29 @@
  * references of their own to the session and to the objects they use.  So the
  * end waits for nobody, and the memory goes with the last of them.
  *
- * A request claims its slot when it has been received as a whole, and gives it
- * back just before its reply is sent.  A slot that is claimed twice or out of
- * order is the client's fault and costs it the connection.  The numbers stay
- * with the session, so that a later version can tell a repeated request (same
- * number) from a new one (the next).
+ * Slots.  A request claims its slot when it has been received as a whole, and
+ * gives it back just before its reply is sent.  What follows is either the next
+ * request (seq + 1) or the same again, by a client that has lost the
+ * connection:
+ *
+ *	the call is under way	its reply goes to where the repeat came from
+ *	its reply was kept	that is sent again
+ *	its reply had data	it is carried out again
+ *
+ * A reply without data is kept, header and body, until the slot's next request:
+ * so a slot costs some 300 bytes, and keeping can't fail.  Operations
+ * whose replies have data only read.  Anything else in a slot is the client's
+ * fault and costs it the connection.
+ *
+ * session->lock protects what calls and connections have to do with each other:
+ * a call's peer until it has left its slot, the peers of the session.
  */
 #include "server/qtfsd.h"
 
 #include <linux/mm.h>
 #include <linux/slab.h>
+
+static void lease_work(struct work_struct *work);
 
 static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const char *label,
 					   size_t label_len)
@@ -50,6 +75,7 @@ static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const
 	kref_init(&session->ref);
 	spin_lock_init(&session->lock);
 	INIT_LIST_HEAD(&session->peers);
+	INIT_DELAYED_WORK(&session->lease_work, lease_work);
 	xa_init_flags(&session->nodes, XA_FLAGS_ALLOC1);
 	xa_init_flags(&session->opens, XA_FLAGS_ALLOC1);
 	init_completion(&session->kobj_gone);
@@ -76,6 +102,28 @@ void qtfsd_session_put(struct qtfsd_session *session)
 {
 	if (session)
 		kref_put(&session->ref, session_free);
+}
+
+/* Step 1 of the end.  Under qtfsd.lock. */
+static void session_unlist(struct qtfsd_session *session)
+{
+	list_del_init(&session->list);
+	qtfsd.nr_sessions--;
+}
+
+/* The rest of the end, for who has unlisted it. */
+static void session_end(struct qtfsd_session *session)
+{
+	qtfsd_log(QTFSD_LOG_INFO, "session %llu of %pUb ended", session->id, &session->client);
+	if (cancel_delayed_work(&session->lease_work))
+		qtfsd_session_put(session);
+	WRITE_ONCE(session->dead, true);
+	smp_mb();	/* pairs with qtfsd_node_make() and qtfsd_open_make() */
+	qtfsd_channel_forget_session(session);
+	qtfsd_opens_release_all(session);
+	qtfsd_nodes_forget_all(session);
+	qtfsd_sysfs_del(session);
+	qtfsd_session_put(session);
 }
 
 static struct qtfsd_session *session_find(const struct qtfs_hello *hello)
@@ -114,93 +162,239 @@ static struct qtfsd_session *session_make(const struct qtfs_hello *hello, const 
 	return session;
 }
 
+/* A session that a new one replaces: of the same client, or, if need be, an idle one. */
+static struct qtfsd_session *session_superseded(const struct qtfs_hello *hello)
+{
+	bool full = qtfsd.nr_sessions >= READ_ONCE(qtfsd.limits.sessions);
+	struct qtfsd_session *session, *idle = NULL;
+	guid_t client;
+
+	import_guid(&client, hello->client);
+	list_for_each_entry(session, &qtfsd.sessions, list) {
+		if (session->nr_peers)
+			continue;
+		if (guid_equal(&session->client, &client) &&
+		    session->epoch < le64_to_cpu(hello->epoch))
+			return session;
+		if (full && (!idle || time_before(session->idle_since, idle->idle_since)))
+			idle = session;
+	}
+	return idle;
+}
+
+/* @peer's place in the session is taken by a new connection. */
+static void peers_replace(struct qtfsd_session *session, struct qtfsd_peer *peer)
+{
+	struct qtfsd_peer *old;
+
+	list_for_each_entry(old, &session->peers, in_session) {
+		if (old->index != peer->index)
+			continue;
+		WRITE_ONCE(old->replaced, true);
+		qtfsd_peer_close(old, -ECONNRESET);
+	}
+}
+
+static void session_enter(struct qtfsd_session *session, struct qtfsd_peer *peer)
+{
+	peers_replace(session, peer);	/* the list changes under qtfsd.lock only */
+	if (cancel_delayed_work(&session->lease_work))
+		qtfsd_session_put(session);
+	kref_get(&session->ref);
+	WRITE_ONCE(peer->session, session);
+	spin_lock(&session->lock);
+	list_add_tail(&peer->in_session, &session->peers);
+	session->nr_peers++;
+	spin_unlock(&session->lock);
+}
+
 /*
- * Adds @peer to the session that @hello names, which is made if there is none.
- * -EUSERS when there are as many sessions as there may be.
+ * Adds @peer to the session that @hello names, which is made if there is none
+ * and the client doesn't insist that there is.  -ESTALE if it does; -EUSERS when
+ * there are as many sessions as there may be.
  */
 struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,
 					 const char *label, size_t label_len)
 {
-	struct qtfsd_session *session;
+	bool rejoin = le16_to_cpu(hello->flags) & QTFS_HELLO_REJOIN;
+	struct qtfsd_session *session, *superseded = NULL;
+	bool found;
 
+	peer->index = le16_to_cpu(hello->conn);
 	mutex_lock(&qtfsd.lock);
-	session = session_find(hello) ?: session_make(hello, label, label_len);
-	if (!IS_ERR(session)) {
-		kref_get(&session->ref);
-		WRITE_ONCE(peer->session, session);
-		spin_lock(&session->lock);
-		list_add_tail(&peer->in_session, &session->peers);
-		session->nr_peers++;
-		spin_unlock(&session->lock);
+	session = session_find(hello);
+	found = session;
+	if (!session && rejoin) {
+		session = ERR_PTR(-ESTALE);
+	} else if (!session) {
+		superseded = session_superseded(hello);
+		if (superseded)
+			session_unlist(superseded);
+		session = session_make(hello, label, label_len);
 	}
+	if (!IS_ERR(session))
+		session_enter(session, peer);
 	mutex_unlock(&qtfsd.lock);
+
+	if (superseded)
+		session_end(superseded);
+	if (found)
+		qtfsd_notify_rejoined(session);
 	return session;
 }
 
-static void session_end(struct qtfsd_session *session)
+static bool worth_keeping(struct qtfsd_session *session)
 {
-	WRITE_ONCE(session->dead, true);
-	smp_mb();	/* pairs with qtfsd_node_make() and qtfsd_open_make() */
-	qtfsd_opens_release_all(session);
-	qtfsd_nodes_forget_all(session);
-	qtfsd_sysfs_del(session);
-	qtfsd_session_put(session);
+	bool busy = false;
+	u32 i;
+
+	if (atomic_read(&session->nr_nodes) || atomic_read(&session->nr_opens))
+		return true;
+	spin_lock(&session->lock);
+	for (i = 0; i < session->nr_slots && !busy; i++)
+		busy = session->slots[i].call;
+	spin_unlock(&session->lock);
+	return busy;
 }
 
 /* @peer, whose thread has ended, is no part of its session any more. */
 void qtfsd_session_leave(struct qtfsd_peer *peer)
 {
 	struct qtfsd_session *session = peer->session;
-	bool last;
+	unsigned long lease = READ_ONCE(qtfsd.limits.lease);
+	bool last, end = false;
 
 	mutex_lock(&qtfsd.lock);
 	spin_lock(&session->lock);
 	list_del(&peer->in_session);
 	last = !--session->nr_peers;
 	spin_unlock(&session->lock);
-	if (last) {
-		list_del(&session->list);
-		qtfsd.nr_sessions--;
+	/* It may have been unlisted already, by somebody who ends it. */
+	if (last && !list_empty(&session->list)) {
+		end = session->said_bye || qtfsd.ending || !lease || !worth_keeping(session);
+		if (end) {
+			session_unlist(session);
+		} else {
+			session->idle_since = jiffies;
+			kref_get(&session->ref);
+			queue_delayed_work(qtfsd.conn_wq, &session->lease_work,
+					   min(lease, 86400UL) * HZ);
+		}
 	}
 	mutex_unlock(&qtfsd.lock);
 
-	if (last) {
-		qtfsd_log(QTFSD_LOG_INFO, "session %llu of %pUb ended", session->id,
+	if (end)
+		session_end(session);
+	else if (last)
+		qtfsd_log(QTFSD_LOG_INFO, "session %llu of %pUb has no connection", session->id,
 			  &session->client);
+}
+
+/* The lease has run out, unless the client came back just now. */
+static void lease_work(struct work_struct *work)
+{
+	struct qtfsd_session *session = container_of(to_delayed_work(work), struct qtfsd_session,
+						     lease_work);
+	bool end;
+
+	mutex_lock(&qtfsd.lock);
+	end = !list_empty(&session->list) && !session->nr_peers;
+	if (end)
+		session_unlist(session);
+	mutex_unlock(&qtfsd.lock);
+	if (end) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: gone for too long, what it had open is closed",
+			  session->label);
+		session_end(session);
+	}
+	qtfsd_session_put(session);
+}
+
+/* Ends every session that has no connection; no new one comes, none is made. */
+void qtfsd_sessions_end(void)
+{
+	struct qtfsd_session *session, *next;
+	LIST_HEAD(ending);
+
+	mutex_lock(&qtfsd.lock);
+	list_for_each_entry_safe(session, next, &qtfsd.sessions, list) {
+		if (session->nr_peers)
+			continue;
+		session_unlist(session);
+		list_add(&session->list, &ending);
+	}
+	mutex_unlock(&qtfsd.lock);
+
+	list_for_each_entry_safe(session, next, &ending, list) {
+		list_del_init(&session->list);
 		session_end(session);
 	}
 }
 
-/* Puts @call into the slot that it names.  False if that isn't its turn. */
-bool qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call)
+/* The call that repeats @running takes its place as to where the reply goes. */
+static void redirect(struct qtfsd_call *running, struct qtfsd_call *repeat)
+{
+	swap(running->peer, repeat->peer);
+}
+
+/*
+ * Puts @call into the slot that it names, or finds out that it was there before;
+ * see above.  The reply that was kept is in call->reply.
+ */
+enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call)
 {
 	u32 index = le32_to_cpu(call->hdr.slot);
+	u64 seq = le64_to_cpu(call->hdr.seq);
+	enum qtfsd_claim claim;
 	struct qtfsd_slot *slot;
-	bool good;
 
 	if (index >= session->nr_slots)
-		return false;
+		return QTFSD_CLAIM_BAD;
 	slot = &session->slots[index];
 
 	spin_lock(&session->lock);
-	good = !slot->call && le64_to_cpu(call->hdr.seq) == slot->seq + 1;
-	if (good) {
-		slot->seq++;
+	if (slot->call) {
+		claim = seq == slot->seq ? QTFSD_CLAIM_RUNS : QTFSD_CLAIM_BAD;
+		if (claim == QTFSD_CLAIM_RUNS)
+			redirect(slot->call, call);
+	} else if (seq && seq == slot->seq && slot->kept.hdr.magic) {
+		claim = QTFSD_CLAIM_KEPT;
+		memcpy(&call->reply, &slot->kept, sizeof(slot->kept));
+	} else if (seq == slot->seq + 1 || (seq && seq == slot->seq)) {
+		claim = QTFSD_CLAIM_NEW;
+		slot->seq = seq;
 		slot->call = call;
+		slot->kept.hdr.magic = 0;
+	} else {
+		claim = QTFSD_CLAIM_BAD;
 	}
 	spin_unlock(&session->lock);
-	return good;
+	if (claim == QTFSD_CLAIM_RUNS || claim == QTFSD_CLAIM_KEPT) {
+		this_cpu_inc(session->stats->repeated);
+		this_cpu_inc(qtfsd.stats->repeated);
+	}
+	return claim;
 }
 
-/* Frees the slot of @call, if it has one. */
-void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call)
+/*
+ * Frees the slot of @call, if it has one, and keeps the reply if there is one
+ * without data.  From here on call->peer stays as it is.
+ */
+void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call,
+			   bool replied)
 {
 	u32 index = le32_to_cpu(call->hdr.slot);
+	struct qtfsd_slot *slot;
 
 	if (index >= session->nr_slots)
 		return;
+	slot = &session->slots[index];
 	spin_lock(&session->lock);
-	if (session->slots[index].call == call)
-		session->slots[index].call = NULL;
+	if (slot->call == call) {
+		slot->call = NULL;
+		if (replied && !call->reply_len)
+			memcpy(&slot->kept, &call->reply,
+			       sizeof(slot->kept.hdr) + le16_to_cpu(call->reply.hdr.body_len));
+	}
 	spin_unlock(&session->lock);
 }

@@ -4,7 +4,7 @@
  *
  *	engine			"running" or "stopped"
  *	stats			NAME VALUE, all sessions since insmod
- *	<session>/state		"connected"
+ *	<session>/state		"connected" or "disconnected"
  *	<session>/transport	a line for each connection: the client's address
  *	<session>/client	its number, epoch and label
  *	<session>/stats		as above, of this session
@@ -72,13 +72,15 @@ static ssize_t stats_emit(struct qtfsd_stats __percpu *stats, char *buf)
 		len += sysfs_emit_at(buf, len, "bad_%s %llu\n", bad_names[i], SUM(stats, bad[i]));
 	len += sysfs_emit_at(buf, len, "dropped %llu\n", SUM(stats, dropped));
 	len += sysfs_emit_at(buf, len, "resent %llu\n", SUM(stats, resent));
+	len += sysfs_emit_at(buf, len, "repeated %llu\n", SUM(stats, repeated));
 	len += sysfs_emit_at(buf, len, "forgot_unknown %llu\n", SUM(stats, forgot_unknown));
 	return len;
 }
 
 static ssize_t state_show(struct qtfsd_session *session, char *buf)
 {
-	return sysfs_emit(buf, "connected\n");
+	return sysfs_emit(buf, "%s\n",
+			  READ_ONCE(session->nr_peers) ? "connected" : "disconnected");
 }
 
 static ssize_t transport_show(struct qtfsd_session *session, char *buf)

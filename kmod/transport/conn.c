@@ -59,11 +59,34 @@ void qtfs_transport_exit(void)
 	destroy_workqueue(tx_wq);
 }
 
+/* Sends from @from, which is part of @frame, as much as there is room for. */
+static ssize_t frame_send(struct qtfs_conn *conn, struct qtfs_frame *frame, struct iov_iter *from,
+			  bool more, bool wait)
+{
+	size_t limit = qtfs_fault_limit(frame, iov_iter_count(from));
+	struct iov_iter part = *from;
+	ssize_t n;
+
+	if (!limit)
+		return -ECONNRESET;
+	iov_iter_truncate(&part, limit);
+	n = conn->transport->send(conn, &part, more || limit < iov_iter_count(from), wait);
+	if (n < 0)
+		return n;
+	iov_iter_advance(from, n);
+	qtfs_fault_sent(frame, n);
+	atomic64_add(n, &conn->bytes_sent);
+	return n;
+}
+
 /* Sends what is left of @frame.  Returns 0 when all of it has been taken. */
 static int frame_push(struct qtfs_conn *conn, struct qtfs_frame *frame, bool wait)
 {
 	ssize_t n;
 
+	if (!qtfs_fault_begin(frame))
+		return 0;
+again:
 	while (frame->head_sent < frame->head.iov_len) {
 		struct kvec rest = {
 			.iov_base = frame->head.iov_base + frame->head_sent,
@@ -72,18 +95,20 @@ static int frame_push(struct qtfs_conn *conn, struct qtfs_frame *frame, bool wai
 		struct iov_iter from;
 
 		iov_iter_kvec(&from, ITER_SOURCE, &rest, 1, rest.iov_len);
-		n = conn->transport->send(conn, &from, iov_iter_count(&frame->data), wait);
+		qtfs_fault_flip(frame);
+		n = frame_send(conn, frame, &from, iov_iter_count(&frame->data), wait);
+		qtfs_fault_flip(frame);
 		if (n < 0)
 			return n;
 		frame->head_sent += n;
-		atomic64_add(n, &conn->bytes_sent);
 	}
 	while (iov_iter_count(&frame->data)) {
-		n = conn->transport->send(conn, &frame->data, false, wait);
+		n = frame_send(conn, frame, &frame->data, false, wait);
 		if (n < 0)
 			return n;
-		atomic64_add(n, &conn->bytes_sent);
 	}
+	if (qtfs_fault_again(frame))
+		goto again;
 	return 0;
 }
 
@@ -141,6 +166,7 @@ void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame)
 	bool sender;
 
 	frame->head_sent = 0;
+	memset(&frame->fault, 0, sizeof(frame->fault));
 	spin_lock(&conn->tx_lock);
 	list_add_tail(&frame->list, &conn->tx_queue);
 	sender = !conn->tx_busy;

@@ -20,6 +20,8 @@
 #include <linux/uio.h>
 #include <linux/workqueue.h>
 
+#include "fault.h"
+
 struct net;
 struct qtfs_conn;
 struct qtfs_listener;
@@ -36,6 +38,7 @@ struct qtfs_frame {
 	struct kvec head;		/* headers, body, groups and names */
 	struct iov_iter data;		/* ITER_KVEC or ITER_BVEC, ITER_SOURCE */
 	size_t head_sent;
+	struct qtfs_frame_fault fault;
 	/*
 	 * Called once, in process context and without locks: the frame was
 	 * handed to the transport (@error 0) or never will be.  After 0 the

@@ -134,7 +134,7 @@ before = {
     "epoch 0": lambda: hello(epoch=0),
     "no data": lambda: hello(max_data=R(0, 65535)),
     "versions reversed": lambda: hello(version=1, version_min=2),
-    "reserved in the body": lambda: hello(res=1),
+    "flags in the body": lambda: hello(res=R(1, 32767) << 1),
     "label": lambda: hello().replace(b"hostile", b"host\0le"),
 }
 # And of one that has said HELLO. The session has no node, so that each good frame is answered with ESTALE at best.
@@ -174,8 +174,8 @@ after = {
     "write flags": lambda: frame(WRITE, struct.pack("<QII", 0, 1 << 20, 0), open_=1, data=b"x"),
     "write too much": lambda: frame(WRITE, struct.pack("<QII", 0, 0, 0), open_=1, data_len=R((1 << 20) + 1, 2**32 - 1)),
     "data with READ": lambda: frame(READ, struct.pack("<QII", 0, 1, 0), open_=1, data=b"x"),
-    "FORGET of a part": lambda: frame(FORGET, data=rnd.randbytes(R(1, 100) | 1), slot=NO_SLOT, seq=0),
-    "FORGET with a slot": lambda: frame(FORGET, data=bytes(8), slot=1),
+    "FORGET of a part": lambda: frame(FORGET, data=rnd.randbytes(R(1, 100) | 1)),
+    "FORGET without a slot": lambda: frame(FORGET, data=bytes(8), slot=NO_SLOT, seq=0),
     "groups": lambda: frame(ATTACH, ngroups=R(65537, 2**32 - 1), **attach),
     "NOTIFY": lambda: frame(NOTIFY, slot=NO_SLOT),
     "status": lambda: frame(PING, status=R(1, 4095)),
@@ -192,7 +192,7 @@ harmless = {
     "an open that is none": lambda: frame(READ, struct.pack("<QII", 0, 100, 0), open_=R(1, 2**64 - 1)),
     "RELEASE of none": lambda: frame(RELEASE, open_=R(1, 2**64 - 1)),
     "READ at the end of the world": lambda: frame(READ, struct.pack("<QII", 2**64 - 1, 2**32 - 1, 0), open_=1),
-    "FORGET of none": lambda: frame(FORGET, data=rnd.randbytes(8 * R(1, 1000)), slot=NO_SLOT, seq=0) + frame(PING),
+    "FORGET of none": lambda: frame(FORGET, data=rnd.randbytes(8 * R(1, 1000))),
     "LINK of none": lambda: frame(LINK, node=R(1, 2**64 - 1), node2=R(1, 2**64 - 1), names=(b"a", b"")),
 }
 answers_allowed = {"slot used twice", "garbage behind a good one"}

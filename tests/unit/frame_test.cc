@@ -239,6 +239,8 @@ static std::vector<BadFrame> bad_requests()
      [](Frame &f) { set_name(f, "a\nb"); }},
     {"LabelNotAscii", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
      [](Frame &f) { set_name(f, "\xc3\xa4"); }},
+    {"HelloFlags", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_FIELD,
+     [](Frame &f) { f.args[offsetof(qtfs_hello, flags)] = 2; }},
     {"LongLabel", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
      [](Frame &f) { set_name(f, std::string(65, 'a')); }},
   };

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Links: the connections of a session, and making them again.
+ *
+ * A session has lanes, places for one connection each.  A link is one connection
+ * in a lane, from the attempt to connect to its last reference; a lane goes
+ * through many.  A lane's work item makes the next link and is the only one that
+ * does, but for the first, which the mount makes itself:
+ *
+ *	link_drop	the old link is stopped: its thread and its sender are
+ *			gone, every frame is done.  Only now the requests that it
+ *			carried are free to be sent on another link
+ *	link_open	connect, HELLO, its answer
+ *	link_use	requests may be sent on it; those that wait are
+ *
+ * The link's thread says that it has closed by queueing the work item.  Where an
+ * attempt fails, or a link doesn't live long, the next attempt comes later: from
+ * RETRY_MIN_MS, doubled each time up to RETRY_MAX_MS, half of it by chance, so
+ * that the clients of a server that comes back don't all come at once.
+ *
+ * A HELLO after the first says that the session exists.  If the server answers
+ * ESTALE, it has forgotten all of it.
+ *
+ * Locks: session->lock protects lane->link, link->usable and link->broken.  A
+ * sender takes a reference to the link under it.
+ */
+#include "qtfs.h"
+
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/utsname.h>
+
+#include "frame.h"
+
+/* With ATTACH's in super.c these add up to less than the ten seconds a mount may take. */
+#define CONNECT_TIMEOUT		(3 * HZ)
+#define HELLO_TIMEOUT		(3 * HZ)
+
+#define RETRY_MIN_MS		50
+#define RETRY_MAX_MS		5000
+#define RETRY_DOUBLINGS		7
+/* A link that was lost before this age counts as a failed attempt. */
+#define SETTLED			HZ
+
+static struct qtfs_link *to_link(struct qtfs_conn *conn)
+{
+	return container_of(conn, struct qtfs_link, conn);
+}
+
+static void hello_sent(struct qtfs_frame *frame, int error)
+{
+	/* The frame is part of the link, which outlives it: qtfs_conn_stop(). */
+}
+
+static size_t hello_label(char *label)
+{
+	const char *node = init_utsname()->nodename;
+	size_t len = 0;
+
+	for (; node[len] && len < QTFS_LABEL_MAX; len++)
+		label[len] = node[len] >= 0x20 && node[len] <= 0x7e ? node[len] : '?';
+	return len;
+}
+
+static void hello_encode(struct qtfs_link *link)
+{
+	struct qtfs_session *session = link->lane->session;
+	size_t label_len = hello_label(link->wire.label);
+	size_t len = offsetof(typeof(link->wire), label) + label_len;
+
+	link->wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
+	link->wire.hdr.len = cpu_to_le32(len);
+	link->wire.hdr.op = cpu_to_le16(QTFS_OP_HELLO);
+	link->wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	link->wire.hdr.body_len = cpu_to_le16(sizeof(link->wire.body));
+	link->wire.req.name_len[0] = cpu_to_le16(label_len);
+	memcpy(link->wire.body.client, session->client, sizeof(session->client));
+	link->wire.body.epoch = cpu_to_le64(session->epoch);
+	link->wire.body.max_data = cpu_to_le32(QTFS_DATA_DEFAULT);
+	link->wire.body.slots = cpu_to_le32(QTFS_SLOTS_DEFAULT);
+	link->wire.body.version = cpu_to_le16(QTFS_VERSION);
+	link->wire.body.version_min = cpu_to_le16(QTFS_VERSION_MIN);
+	link->wire.body.conn = cpu_to_le16(link->lane->index);
+	if (session->nr_slots)
+		link->wire.body.flags = cpu_to_le16(QTFS_HELLO_REJOIN);
+
+	link->frame.head.iov_base = &link->wire;
+	link->frame.head.iov_len = len;
+	link->frame.done = hello_sent;
+}
+
+/* Judges the server's answer.  Returns 0 or why the link is of no use. */
+static int hello_accept(struct qtfs_session *session, const struct qtfs_hdr *hdr,
+			const struct qtfs_hello_rep *rep)
+{
+	u32 max_data = le32_to_cpu(rep->max_data);
+	u32 slots = le32_to_cpu(rep->slots);
+
+	if (hdr->status)
+		return -(int)le32_to_cpu(hdr->status);
+	if (max_data < QTFS_DATA_MIN || max_data > QTFS_DATA_DEFAULT ||
+	    !slots || slots > QTFS_SLOTS_MAX || rep->features ||
+	    le16_to_cpu(rep->version) != QTFS_VERSION)
+		return -EPROTO;
+	if (!session->nr_slots)
+		return qtfs_session_begin(session, rep);
+	/* What was agreed stays agreed. */
+	if (le64_to_cpu(rep->session) != session->id || max_data != session->max_data ||
+	    slots != session->nr_slots ||
+	    memcmp(rep->boot, session->boot, sizeof(session->boot)))
+		return -EPROTO;
+	return 0;
+}
+
+/* Receives HELLO's answer. */
+static int hello_receive(struct qtfs_link *link)
+{
+	struct qtfs_hdr hdr;
+	int error;
+
+	error = qtfs_conn_recv(&link->conn, &hdr, sizeof(hdr));
+	if (!error && (qtfs_check_hdr(&hdr, true, QTFS_DATA_MIN) ||
+		       le16_to_cpu(hdr.op) != QTFS_OP_HELLO))
+		error = -EPROTO;
+	if (!error)
+		error = qtfs_conn_recv(&link->conn, &link->rep, sizeof(link->rep));
+	if (!error)
+		error = hello_accept(link->lane->session, &hdr, &link->rep);
+	link->greeted = true;
+	link->error = error;
+	complete(&link->greeting);
+	return error;
+}
+
+static int link_receive(struct qtfs_conn *conn)
+{
+	struct qtfs_link *link = to_link(conn);
+
+	return link->greeted ? qtfs_request_receive(link) : hello_receive(link);
+}
+
+static unsigned long retry_delay(struct qtfs_lane *lane)
+{
+	unsigned int ms = RETRY_MIN_MS << min(lane->failures, RETRY_DOUBLINGS);
+
+	ms = min(ms, RETRY_MAX_MS);
+	return msecs_to_jiffies(ms / 2 + get_random_u32() % (ms / 2));
+}
+
+/* The next attempt: at once if the last link was a good one. */
+static void lane_retry(struct qtfs_lane *lane)
+{
+	unsigned long delay = lane->failures ? retry_delay(lane) : 0;
+
+	lane->failures = min(lane->failures + 1, RETRY_DOUBLINGS);
+	queue_delayed_work(qtfs_link_wq, &lane->work, delay);
+}
+
+static void link_closed(struct qtfs_conn *conn, int error)
+{
+	struct qtfs_link *link = to_link(conn);
+	struct qtfs_lane *lane = link->lane;
+	struct qtfs_session *session = lane->session;
+	bool lost;
+
+	if (!link->greeted) {
+		link->error = error;
+		complete(&link->greeting);
+	}
+	spin_lock(&session->lock);
+	link->broken = true;
+	/* Under the lock: who ends the session sets the error before it cancels. */
+	lost = link->usable && !session->error;
+	if (lost) {
+		/* Nobody else touches it while a link is in use. */
+		if (time_after(jiffies, link->since + SETTLED))
+			lane->failures = 0;
+		lane_retry(lane);
+	}
+	link->usable = false;
+	qtfs_session_update_state(session);
+	spin_unlock(&session->lock);
+	if (lost)
+		qtfs_log(WARN, "%s: connection lost (%d)", session->addr.text, error);
+}
+
+static void link_release(struct qtfs_conn *conn)
+{
+	struct qtfs_link *link = to_link(conn);
+	struct qtfs_session *session = link->lane->session;
+
+	kfree(link);
+	qtfs_session_put(session);
+}
+
+static const struct qtfs_conn_ops link_conn_ops = {
+	.receive = link_receive,
+	.closed = link_closed,
+	.release = link_release,
+};
+
+static struct qtfs_link *link_alloc(struct qtfs_lane *lane)
+{
+	struct qtfs_session *session = lane->session;
+	struct qtfs_link *link = kzalloc(sizeof(*link), GFP_KERNEL);
+
+	if (!link)
+		return NULL;
+	link->lane = lane;
+	qtfs_session_get(session);
+	init_completion(&link->greeting);
+	qtfs_conn_init(&link->conn, session->transport, &link_conn_ops);
+	hello_encode(link);
+	return link;
+}
+
+static int link_greet(struct qtfs_link *link)
+{
+	long left;
+	int error;
+
+	error = qtfs_conn_start(&link->conn, "qtfs-rx");
+	if (error)
+		return error;
+	qtfs_conn_send(&link->conn, &link->frame);
+	left = wait_for_completion_killable_timeout(&link->greeting, HELLO_TIMEOUT);
+	if (left < 0)
+		return -EINTR;
+	return left ? link->error : -ETIMEDOUT;
+}
+
+/* Stops the lane's link, if it has one; what it carried waits for another. */
+static void link_drop(struct qtfs_lane *lane)
+{
+	struct qtfs_session *session = lane->session;
+	struct qtfs_link *link = lane->link;
+
+	if (!link)
+		return;
+	qtfs_conn_stop(&link->conn);
+	spin_lock(&session->lock);
+	link->usable = false;
+	lane->link = NULL;
+	qtfs_session_update_state(session);
+	spin_unlock(&session->lock);
+
+	atomic64_add(atomic64_read(&link->conn.bytes_sent), &session->bytes_sent);
+	atomic64_add(atomic64_read(&link->conn.bytes_received), &session->bytes_received);
+	qtfs_requests_detach(session, link);
+	qtfs_conn_put(&link->conn);
+}
+
+/*
+ * Makes a connection in @lane, which has none, and says HELLO.  Killable, and ends
+ * in less than ten seconds.  @fc: whose log is told what went wrong, or NULL.
+ */
+int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc)
+{
+	struct qtfs_session *session = lane->session;
+	const char *addr = session->addr.text;
+	struct qtfs_link *link;
+	bool greeted = false;
+	int error;
+
+	link = link_alloc(lane);
+	if (!link)
+		return -ENOMEM;
+	/* So that the session's end finds it. */
+	spin_lock(&session->lock);
+	lane->link = link;
+	spin_unlock(&session->lock);
+
+	error = session->transport->connect(&link->conn, &session->addr, CONNECT_TIMEOUT);
+	if (error && fc)
+		errorfc(fc, "%s: cannot connect: error %d", addr, error);
+	if (!error && READ_ONCE(session->error))
+		error = -ESHUTDOWN;
+	if (!error) {
+		error = link_greet(link);
+		greeted = true;
+	}
+	if (!error)
+		return 0;
+
+	if (!greeted || !fc || error == -EINTR)
+		;
+	else if (error == -ETIMEDOUT)
+		errorfc(fc, "%s: no answer to the greeting: is a qtfs server listening there?",
+			addr);
+	else if (error == -EPROTONOSUPPORT)
+		errorfc(fc, "%s: the server speaks versions %u to %u of the protocol, we %u to %u",
+			addr, le16_to_cpu(link->rep.version_min), le16_to_cpu(link->rep.version),
+			QTFS_VERSION_MIN, QTFS_VERSION);
+	else
+		errorfc(fc, "%s: the greeting failed: error %d (is that a qtfs server?)", addr,
+			error);
+	link_drop(lane);
+	return error;
+}
+
+/* Lets the link that was opened in @lane be used.  False if it has broken already. */
+bool qtfs_link_use(struct qtfs_lane *lane)
+{
+	struct qtfs_session *session = lane->session;
+	struct qtfs_link *link = lane->link;
+	bool usable;
+
+	spin_lock(&session->lock);
+	usable = !link->broken && !session->error;
+	link->usable = usable;
+	link->since = jiffies;
+	qtfs_session_update_state(session);
+	spin_unlock(&session->lock);
+	if (usable)
+		qtfs_requests_resend(session);
+	return usable;
+}
+
+/* A link to send on, with a reference, or NULL.  Under session->lock. */
+struct qtfs_link *qtfs_link_get(struct qtfs_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < QTFS_LANES; i++) {
+		struct qtfs_link *link = session->lanes[i].link;
+
+		if (link && link->usable) {
+			qtfs_conn_get(&link->conn);
+			return link;
+		}
+	}
+	return NULL;
+}
+
+static void lane_work(struct work_struct *work)
+{
+	struct qtfs_lane *lane = container_of(to_delayed_work(work), struct qtfs_lane, work);
+	struct qtfs_session *session = lane->session;
+	/* Write-back, and who waits for it, may be waiting for this. */
+	unsigned int nofs = memalloc_nofs_save();
+	int error;
+
+	link_drop(lane);
+	if (READ_ONCE(session->error))
+		goto out;
+	error = qtfs_link_open(lane, NULL);
+	if (!error && qtfs_link_use(lane)) {
+		atomic64_inc(&session->reconnects);
+		qtfs_log(WARN, "%s: connected again", session->addr.text);
+	} else if (error == -ESTALE) {
+		qtfs_session_lost(session);
+	} else {
+		lane_retry(lane);
+	}
+out:
+	memalloc_nofs_restore(nofs);
+}
+
+void qtfs_lane_init(struct qtfs_lane *lane, struct qtfs_session *session, unsigned int index)
+{
+	lane->session = session;
+	lane->index = index;
+	INIT_DELAYED_WORK(&lane->work, lane_work);
+}
+
+/* Ends @lane: session->error is set, so that no link comes after this. */
+void qtfs_lane_end(struct qtfs_lane *lane)
+{
+	struct qtfs_session *session = lane->session;
+	struct qtfs_link *link;
+
+	spin_lock(&session->lock);
+	link = lane->link;
+	if (link)
+		qtfs_conn_get(&link->conn);
+	spin_unlock(&session->lock);
+	if (link) {
+		qtfs_conn_shutdown(&link->conn, -ESHUTDOWN);
+		qtfs_conn_put(&link->conn);
+	}
+	cancel_delayed_work_sync(&lane->work);
+	link_drop(lane);
+}

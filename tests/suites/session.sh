@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 180
+# trans: tcp
+# expect-log: connection lost|connected again|gone for too long
+# Connections break and the mount goes on: nothing is lost, nothing is done twice, nobody hears of it.
+. "$(dirname "$0")/lib.sh"
+
+D=/srv/session
+M=/mnt/session
+RACER=/usr/lib/qtfs/tests/racer
+CLIENT=/sys/fs/qtfs
+SERVER=/sys/fs/qtfs_server
+
+# Breaks the connection of each mount, on the client's side, at once.
+cut() { ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1; }
+stat_of() { awk -v name="$1" '$1 == name { n += $2 } END { print n + 0 }' $CLIENT/*/stats; }
+server_stat() { S "awk '\$1 == \"$1\" { print \$2 }' $SERVER/stats"; }
+sessions() { S "find $SERVER -mindepth 1 -maxdepth 1 -type d | wc -l"; }
+state() { cat $CLIENT/*/state; }
+connected() { [ "$(state)" = connected ]; }
+
+check "the server starts" start_server || exit
+S "rm -rf $D && mkdir $D && seq 300000 >$D/large && echo old >$D/f"
+check "mount" mount_qtfs $D $M || exit
+is "the server has a session" "$(sessions)" 1
+
+# ---- a cut is not noticed ----
+exec {open}<$M/large
+head -c 10 <&$open >/dev/null
+before=$(stat_of reconnects)
+cut
+check "files go on to be read" cmp $M/large $D/large
+is "and written" "$(echo new >$M/f && S "cat $D/f")" new
+is "an open file goes on" "$(tail -c 7 <&$open)" 300000
+exec {open}<&-
+check "it had been connected again" [ "$(stat_of reconnects)" -gt "$before" ]
+is "it is the same session" "$(sessions) $(S "cat $SERVER/*/client | cut -d' ' -f2")" "1 1"
+is "its state" "$(state)" connected
+S "echo changed >$D/f; mkdir $D/new"
+cut
+S "echo again >$D/f; mkdir $D/newer"
+check "what changed while it was cut is seen" wait_for 5 eval '[ "$(cat $M/f)" = again ] && [ -d $M/new ] && [ -d $M/newer ]'
+
+# ---- cut again and again, under load ----
+[ -x $RACER ] || { not_ok "racer is installed"; exit; }
+for i in 1 2 3; do mkdir $M/load$i; done
+for i in 1 2 3; do
+	$RACER load $M/load$i 12 >"$SCRATCH/load$i" 2>&1 &
+	racers[i]=$!
+done
+cuts=0
+while kill -0 "${racers[1]}" 2>/dev/null; do
+	n=$(stat_of requests)
+	wait_for 20 eval "[ \$(stat_of requests) -gt $((n + 50)) ] || ! kill -0 ${racers[1]}"
+	cut
+	cuts=$((cuts + 1))
+done
+echo "# $cuts cuts, $(stat_of reconnects) new connections, $(stat_of resent) requests sent again, $(server_stat repeated) known to the server"
+check "it was cut often" [ $cuts -ge 5 ]
+for i in 1 2 3; do
+	wait "${racers[i]}"
+	status=$?
+	said=$(tail -n 2 "$SCRATCH/load$i" | tr '\n' ' ')
+	is "load $i: each operation succeeded" "$status" 0 || echo "# $said"
+	rounds=${said%% *}
+	is "load $i: and was done once" "$(S "cd $D/load$i && ls -d d* | wc -l; ls -d g* | wc -l; ls -d f* | wc -l; sort -u log | wc -l; wc -l <log;
+		cat g* | tr -s 'f' '\n' | grep -c .; find . -name 'g*' -links 2 | wc -l" | tr '\n' ' ')" \
+		"$rounds $rounds $rounds $rounds $rounds $rounds $rounds "
+done
+is "both sides list the same" "$(cd $M && find . -printf '%p %y %s\n' | sort | md5sum)" \
+	"$(S "cd $D && find . -printf '%p %y %s\n' | sort" | md5sum)"
+
+# ---- nothing is left behind ----
+rm -rf $M/load?
+echo 2 >/proc/sys/vm/drop_caches
+check "nodes and opens go" wait_for 10 eval "[ \$(S 'cat $SERVER/*/opens') = 0 ] && [ \$(S 'cat $SERVER/*/nodes') -le 8 ]"
+check "umount" umount_qtfs $M
+check "the session ends with the mount" wait_for 5 eval '[ $(sessions) = 0 ]'
+
+# ---- by hand: repeats, and a client that is gone ----
+cat >"$SCRATCH/client.py" <<'PY'
+import os, socket, struct, sys
+
+address, port, root = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+HDR = struct.Struct("<IIHHIQQIIIHH")
+REQ = struct.Struct("<QQQIIQIHHHHI")
+MAGIC, NO_SLOT, CLIENT = 0x53465451, 0xffffffff, os.urandom(16)
+HELLO, ATTACH, GETATTR, MKDIR, UNLINK, READ, OPEN, PING, BYE = 1, 2, 5, 8, 12, 18, 15, 27, 31
+ESTALE = 116
+
+def frame(op, slot=0, seq=1, body=b"", name=b"", node=0, open_=0):
+    args = body + name
+    return (HDR.pack(MAGIC, 104 + len(args), op, 0, slot, seq, 0, 0, 0, 0, len(body), 0) +
+            REQ.pack(node, 0, open_, 0, 0, 0, 0, 0o22, len(name), 0, 0, 1) + args)
+
+class Connection:
+    def __init__(self, epoch=1, rejoin=0):
+        self.s = socket.create_connection((address, port))
+        body = struct.pack("<16sQQIIHHHH", CLIENT, epoch, 0, 1 << 20, 8, 1, 1, 0, rejoin)
+        self.send(frame(HELLO, NO_SLOT, 0, body, b"by hand"))
+        self.status, body = self.reply()
+        self.session = struct.unpack_from("<Q", body, 16)[0]
+    def send(self, data):
+        self.s.sendall(data)
+    def recv(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.s.recv(n - len(data))
+            if not more:
+                raise SystemExit("closed")
+            data += more
+        return data
+    def reply(self):
+        while True:
+            h = HDR.unpack(self.recv(48))
+            rest = self.recv(h[1] - 48)
+            if h[2] != 28:              # NOTIFY
+                return h[7], rest
+    def call(self, *args, **kw):
+        self.send(frame(*args, **kw))
+        return self.reply()
+    def cut(self):
+        self.s.close()
+
+def say(name, got, expected):
+    print("ok" if got == expected else f"not ok {got} {expected}", name, flush=True)
+
+def wait():
+    print("waiting", flush=True)
+    sys.stdin.readline()
+
+c = Connection()
+say("HELLO", c.status, 0)
+status, rep = c.call(ATTACH, 0, 1, name=root)
+node = struct.unpack_from("<Q", rep)[0]
+mkdir = frame(MKDIR, 1, 1, struct.pack("<II", 0o755, 0), b"made", node)
+c.send(mkdir)
+first = c.reply()
+say("MKDIR", first[0], 0)
+c.send(mkdir)
+say("a repeat gets the same answer", c.reply(), first)
+session = c.session
+c.cut()
+c = Connection(rejoin=1)
+say("the session is there", (c.status, c.session), (0, session))
+c.send(mkdir)
+say("a repeat on another connection gets the same answer", c.reply(), first)
+say("the next one is carried out", c.call(MKDIR, 1, 2, struct.pack("<II", 0o755, 0), b"made", node)[0], 17)
+say("an error is repeated as well", c.call(MKDIR, 1, 2, struct.pack("<II", 0o755, 0), b"made", node)[0], 17)
+o = c.call(OPEN, 2, 1, struct.pack("<II", 0, 0), b"", c.call(4, 3, 1, name=b"f", node=node)[1] and
+           struct.unpack_from("<Q", c.call(4, 3, 1, name=b"f", node=node)[1])[0])
+say("OPEN", o[0], 0)
+read = dict(body=struct.pack("<QII", 0, 100, 0), open_=struct.unpack_from("<Q", o[1])[0])
+say("READ", c.call(READ, 4, 1, **read), (0, b"again\n"))
+say("READ repeated", c.call(READ, 4, 1, **read), (0, b"again\n"))
+
+wait()                                  # the engine is stopped
+c.send(frame(MKDIR, 5, 1, struct.pack("<II", 0o755, 0), b"made2", node))
+say("PING", c.call(PING, 6, 1)[0], 0)
+old = c
+c = Connection(rejoin=1)                # takes the other's place
+c.send(frame(MKDIR, 5, 1, struct.pack("<II", 0o755, 0), b"made2", node))
+say("PING", c.call(PING, 6, 2)[0], 0)
+try:
+    gone = old.s.recv(1) == b""
+except ConnectionResetError:
+    gone = True
+say("the old connection is closed", gone, True)
+wait()                                  # and started
+say("what ran meanwhile is answered here", c.reply()[0], 0)
+c.cut()
+
+wait()                                  # the lease has run out
+c = Connection(rejoin=1)
+say("a session that has ended is not found", c.status, ESTALE)
+c.cut()
+c = Connection(epoch=2)
+say("a new one", c.status, 0)
+c.call(ATTACH, 0, 1, name=root)
+say("BYE", c.call(BYE, 1, 1)[0], 0)
+c.cut()
+print("end", flush=True)
+PY
+coproc CLIENT_BY_HAND { exec python3 "$SCRATCH/client.py" $SERVER_IP $SERVER_PORT $D 2>&1; }
+follow() { # passes its results on, up to where it waits or ends
+	local line name
+	while read -r -t 30 line <&"${CLIENT_BY_HAND[0]}"; do
+		name=${line#* }
+		case $line in
+		waiting | end) return ;;
+		"ok "*) ok "by hand: $name" ;;
+		*) not_ok "by hand" "$line" ;;
+		esac
+	done
+	not_ok "by hand" "the client has gone"
+}
+go() { echo >&"${CLIENT_BY_HAND[1]}"; }
+follow
+is "the server has its session" "$(sessions)" 1
+check "the engine stops" stop_engine
+go
+follow
+check "the engine starts" start_engine
+S "echo 1 >/sys/module/qtfs_server/parameters/lease"
+go
+follow
+is "a session without a connection" "$(S "cat $SERVER/*/state")" disconnected
+is "keeps what it had open" "$(S "cat $SERVER/*/opens")" 1
+check "for a while" wait_for 10 eval '[ $(sessions) = 0 ]'
+go
+follow
+check "and ends by BYE" wait_for 5 eval '[ $(sessions) = 0 ]'
+is "made once" "$(S "ls -d $D/made* | wc -l")" 2
+
+# ---- forgotten ----
+S "echo 0 >/sys/module/qtfs_server/parameters/lease"
+check "mount" mount_qtfs $D $M || exit
+forgotten() { cut; [ "$(LC_ALL=C stat $M/none 2>&1 | grep -c "${ERRNO[EIO]}")" = 1 ]; }
+check "a mount that the server has forgotten says so" wait_for 20 forgotten
+check "and can be unmounted" umount_qtfs $M
