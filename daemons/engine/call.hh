@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "crash.hh"
 #include "note.hh"
 #include "policy.hh"
 #include "slot.hh"
@@ -44,6 +45,7 @@ struct Call {
     note.number = number;
     note.write(slot.raw());
     slot.executing();
+    crash_point(slot.op(), Phase::Begun);
   }
 
   // Answers with the descriptor that a system call returned.

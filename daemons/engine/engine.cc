@@ -2,6 +2,8 @@
 
 #include "engine.hh"
 
+#include <utility>
+
 namespace qtfs::engine {
 
 std::string Engine::start(unsigned threads)
@@ -30,6 +32,18 @@ std::error_code Engine::reload(Whitelist whitelist)
 {
   policy_.replace(std::move(whitelist));
   return channel_.ready();
+}
+
+bool Engine::gets_on()
+{
+  unsigned long executed = 0;
+  bool idle = false;
+
+  for (const std::unique_ptr<Worker> &worker : workers_) {
+    executed += worker->executed();
+    idle = idle || !worker->busy();
+  }
+  return idle || std::exchange(executed_, executed) != executed;
 }
 
 void Engine::stop()

@@ -30,6 +30,10 @@ public:
   // Puts @whitelist in force; what the module granted by the old one is void.
   std::error_code reload(Whitelist whitelist);
 
+  // Whether requests get on: since the last time some thread has executed one, or
+  // one has nothing to do.
+  bool gets_on();
+
   // Takes no more requests and waits for those being executed.
   void stop();
 
@@ -38,6 +42,7 @@ private:
   Policy policy_;
   const WorkerEvents events_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  unsigned long executed_ = 0; // at the last gets_on()
 };
 
 } // namespace qtfs::engine

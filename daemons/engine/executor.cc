@@ -61,7 +61,9 @@ int look_up(int directory, const char *name)
 void Executor::run(Slot &slot)
 {
   refusal_.reset();
+  crash_point(slot.op(), Phase::Fetched);
   slot.done(slot.fetch() ? execute(slot) : EINVAL);
+  crash_point(slot.op(), Phase::Done);
 }
 
 int Executor::execute(Slot &slot)
@@ -83,6 +85,7 @@ int Executor::execute(Slot &slot)
   Judge judge(*whitelist);
   Call call = {slot, judge};
   const int status = handler(call);
+  crash_point(op, Phase::Executed);
   if (status == EACCES)
     refusal_ = judge.refusal();
   return status;

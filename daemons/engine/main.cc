@@ -4,6 +4,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <poll.h>
@@ -116,14 +117,26 @@ Fd listen_for_commands(const std::string &path)
   return std::move(*socket);
 }
 
+// How often systemd wants to hear that requests get on, in ms; -1: never.
+int watchdog_interval()
+{
+  std::uint64_t usec = 0;
+
+  return ::sd_watchdog_enabled(0, &usec) > 0 ? static_cast<int>(usec / 2000) : -1;
+}
+
 // Returns when the engine shall end; the exit status.
-int wait_for_end(Commands &commands, int control, int signals, const Alarm &alarm)
+int wait_for_end(Engine &engine, Commands &commands, int control, int signals, const Alarm &alarm)
 {
   std::array<pollfd, 3> events = {
     {{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}, {control, POLLIN, 0}}};
+  const int interval = watchdog_interval();
 
   for (;;) {
-    if (::poll(events.data(), events.size(), -1) < 0)
+    const int n = ::poll(events.data(), events.size(), interval);
+    if (interval > 0 && engine.gets_on())
+      ::sd_notify(0, "WATCHDOG=1");
+    if (n <= 0)
       continue;
     if (events[1].revents)
       return EXIT_FAILURE;
@@ -199,7 +212,7 @@ int run(const Options &options, int signals)
 
   spdlog::info("ready");
   ::sd_notifyf(0, "READY=1\nSTATUS=Serving with %u threads", options.threads);
-  const int status = wait_for_end(commands, control.get(), signals, alarm);
+  const int status = wait_for_end(engine, commands, control.get(), signals, alarm);
 
   ::sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests");
   engine.stop();
@@ -228,6 +241,10 @@ int main(int argc, char **argv)
   sigaddset(&set, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // The module's way to end a system call whose request was cancelled.
+  struct sigaction interrupt = {};
+  interrupt.sa_handler = [](int) {};
+  ::sigaction(SIGURG, &interrupt, nullptr);
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) {
     spdlog::error("signalfd: {}", last_error().message());

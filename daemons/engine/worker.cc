@@ -45,7 +45,10 @@ std::error_code Worker::serve()
     slot.committed();
     switch (error.value()) {
     case 0:
+      busy_.store(true, std::memory_order_relaxed);
       executor.run(slot);
+      executed_.fetch_add(1, std::memory_order_relaxed);
+      busy_.store(false, std::memory_order_relaxed);
       if (events_.executed)
         events_.executed(slot);
       if (events_.refused && executor.refusal())

@@ -5,6 +5,7 @@
 #ifndef QTFS_ENGINE_WORKER_HH
 #define QTFS_ENGINE_WORKER_HH
 
+#include <atomic>
 #include <functional>
 #include <system_error>
 #include <thread>
@@ -35,6 +36,10 @@ public:
   void start();
   void join();
 
+  // Requests that it has executed, and whether it is at one.
+  unsigned long executed() const { return executed_.load(std::memory_order_relaxed); }
+  bool busy() const { return busy_.load(std::memory_order_relaxed); }
+
 private:
   void run();
   std::error_code serve();
@@ -43,6 +48,8 @@ private:
   MappedSlot slot_;
   const Policy &policy_;
   const WorkerEvents &events_;
+  std::atomic<unsigned long> executed_ = 0;
+  std::atomic<bool> busy_ = false;
   std::thread thread_;
 };
 
