@@ -312,6 +312,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return !((const struct qtfs_fallocate *)body)->reserved;
 	case QTFS_OP_LSEEK:
 		return !((const struct qtfs_lseek *)body)->reserved;
+	case QTFS_OP_CANCEL:
+		return !((const struct qtfs_cancel *)body)->reserved;
 	case QTFS_OP_GETXATTR:
 	case QTFS_OP_LISTXATTR:
 		return !((const struct qtfs_getxattr *)body)->reserved;

@@ -24,6 +24,7 @@
 #define QTFS_CHANGES		0x0100	/* running it twice is not running it once */
 #define QTFS_HANDSHAKE		0x0200	/* only before a session exists */
 #define QTFS_FROM_SERVER	0x0400	/* sent as a reply that nobody asked for */
+#define QTFS_MAY_SLOT		0x0800	/* with a slot or without */
 
 /* What a name may be. */
 enum qtfs_name_kind {
@@ -94,7 +95,7 @@ enum qtfs_name_kind {
 	  sizeof(struct qtfs_getxattr), sizeof(struct qtfs_getxattr_rep)) \
 	X(26, REMOVEXATTR, QTFS_HAS_NODE | QTFS_CHANGES, XATTR, NONE,	\
 	  0, 0)								\
-	X(27, PING, 0, NONE, NONE,					\
+	X(27, PING, QTFS_MAY_SLOT, NONE, NONE,				\
 	  0, 0)								\
 	X(28, NOTIFY, QTFS_FROM_SERVER | QTFS_DATA_IN, NONE, NONE,	\
 	  0, 0)								\
@@ -103,7 +104,9 @@ enum qtfs_name_kind {
 	X(30, LSEEK, QTFS_HAS_OPEN, NONE, NONE,				\
 	  sizeof(struct qtfs_lseek), sizeof(struct qtfs_lseek_rep))	\
 	X(31, BYE, 0, NONE, NONE,					\
-	  0, 0)
+	  0, 0)								\
+	X(32, CANCEL, QTFS_ONE_WAY, NONE, NONE,				\
+	  sizeof(struct qtfs_cancel), 0)
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where
@@ -112,6 +115,7 @@ enum qtfs_name_kind {
  * are the old directory and name, node2 and name 1 the new ones.  FORGET's data
  * is a row of __le64 node numbers.  SETATTR with an open changes the size
  * through it, as ftruncate(2).  BYE ends the session with its last connection.
+ * CANCEL means the request of that slot and number, if it is still under way.
  */
 
 enum qtfs_op {

@@ -392,6 +392,14 @@ struct qtfs_setxattr {
 };
 QTFS_ASSERT(sizeof(struct qtfs_setxattr) == 8);
 
+/* CANCEL: nobody waits for that request any more; what it does needn't be done. */
+struct qtfs_cancel {
+	__le64 seq;
+	__le32 slot;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_cancel) == 16);
+
 /*
  * NOTIFY, from the server, unasked: a row of qtfs_event, each padded with zeros
  * to eight bytes.  Whatever changed was changed by somebody else than this

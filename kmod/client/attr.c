@@ -61,8 +61,9 @@ void qtfs_drop_data(struct inode *inode)
 {
 	if (!S_ISREG(inode->i_mode) || !inode->i_mapping->nrpages)
 		return;
-	qtfs_clean(inode);
-	invalidate_inode_pages2(inode->i_mapping);
+	/* To invalidate waits for write-back and can't be killed. */
+	if (qtfs_clean(inode) != -EINTR)
+		invalidate_inode_pages2(inode->i_mapping);
 }
 
 /* Answers that are under way are older than a change of our own to @inode. */

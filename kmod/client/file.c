@@ -93,8 +93,7 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	int error;
 
 	if (bypasses(iocb)) {
-		error = filemap_write_and_wait_range(inode->i_mapping, iocb->ki_pos,
-						     iocb->ki_pos + iov_iter_count(to) - 1);
+		error = qtfs_clean(inode);
 		return error ?: read_direct(iocb, to);
 	}
 	if (qtfs_attr_expired(inode)) {

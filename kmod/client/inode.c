@@ -6,6 +6,7 @@
 #include "qtfs.h"
 
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 static struct kmem_cache *inode_cache;
 
@@ -15,6 +16,7 @@ static void cache_init_once(void *p)
 
 	inode_init_once(&qi->vfs_inode);
 	spin_lock_init(&qi->writers_lock);
+	atomic_set(&qi->runs, 0);
 	INIT_LIST_HEAD(&qi->writers);
 }
 
@@ -52,6 +54,8 @@ void qtfs_free_inode(struct inode *inode)
 void qtfs_evict_inode(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
+	/* Their last steps come after the end of write-back. */
+	wait_var_event(&qtfs_i(inode)->runs, !atomic_read(&qtfs_i(inode)->runs));
 	clear_inode(inode);
 }
 

@@ -14,7 +14,7 @@
  *	link_use	requests may be sent on it; those that wait are
  *
  * The link's thread says that it has closed by queueing the work item.  Where an
- * attempt fails, or a link doesn't live long, the next attempt comes later: from
+ * attempt fails, or a link brings no answer, the next attempt comes later: from
  * RETRY_MIN_MS, doubled each time up to RETRY_MAX_MS, half of it by chance, so
  * that the clients of a server that comes back don't all come at once.
  *
@@ -40,8 +40,6 @@
 #define RETRY_MIN_MS		50
 #define RETRY_MAX_MS		5000
 #define RETRY_DOUBLINGS		7
-/* A link that was lost before this age counts as a failed attempt. */
-#define SETTLED			HZ
 
 static struct qtfs_link *to_link(struct qtfs_conn *conn)
 {
@@ -53,6 +51,27 @@ static void hello_sent(struct qtfs_frame *frame, int error)
 	/* The frame is part of the link, which outlives it: qtfs_conn_stop(). */
 }
 
+static void ping_sent(struct qtfs_frame *frame, int error)
+{
+	struct qtfs_link *link = container_of(frame, struct qtfs_link, ping);
+	struct qtfs_session *session = link->lane->session;
+
+	spin_lock(&session->lock);
+	link->ping_sending = false;
+	spin_unlock(&session->lock);
+}
+
+static void ping_encode(struct qtfs_link *link)
+{
+	link->ping_wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
+	link->ping_wire.hdr.len = cpu_to_le32(sizeof(link->ping_wire));
+	link->ping_wire.hdr.op = cpu_to_le16(QTFS_OP_PING);
+	link->ping_wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	link->ping.head.iov_base = &link->ping_wire;
+	link->ping.head.iov_len = sizeof(link->ping_wire);
+	link->ping.done = ping_sent;
+}
+
 static size_t hello_label(char *label)
 {
 	const char *node = init_utsname()->nodename;
@@ -61,6 +80,11 @@ static size_t hello_label(char *label)
 	for (; node[len] && len < QTFS_LABEL_MAX; len++)
 		label[len] = node[len] >= 0x20 && node[len] <= 0x7e ? node[len] : '?';
 	return len;
+}
+
+static u64 hello_features(const struct qtfs_session *session)
+{
+	return session->crc && qtfs_crc_available() ? QTFS_FEATURE_CRC : 0;
 }
 
 static void hello_encode(struct qtfs_link *link)
@@ -82,6 +106,7 @@ static void hello_encode(struct qtfs_link *link)
 	link->wire.body.version = cpu_to_le16(QTFS_VERSION);
 	link->wire.body.version_min = cpu_to_le16(QTFS_VERSION_MIN);
 	link->wire.body.conn = cpu_to_le16(link->lane->index);
+	link->wire.body.features = cpu_to_le64(hello_features(session));
 	if (session->nr_slots)
 		link->wire.body.flags = cpu_to_le16(QTFS_HELLO_REJOIN);
 
@@ -100,7 +125,8 @@ static int hello_accept(struct qtfs_session *session, const struct qtfs_hdr *hdr
 	if (hdr->status)
 		return -(int)le32_to_cpu(hdr->status);
 	if (max_data < QTFS_DATA_MIN || max_data > QTFS_DATA_DEFAULT ||
-	    !slots || slots > QTFS_SLOTS_MAX || rep->features ||
+	    !slots || slots > QTFS_SLOTS_MAX ||
+	    (rep->features & ~cpu_to_le64(hello_features(session))) ||
 	    le16_to_cpu(rep->version) != QTFS_VERSION)
 		return -EPROTO;
 	if (!session->nr_slots)
@@ -127,17 +153,35 @@ static int hello_receive(struct qtfs_link *link)
 		error = qtfs_conn_recv(&link->conn, &link->rep, sizeof(link->rep));
 	if (!error)
 		error = hello_accept(link->lane->session, &hdr, &link->rep);
+	/* From the next frame on. */
+	link->conn.crc = !error && (link->rep.features & cpu_to_le64(QTFS_FEATURE_CRC));
 	link->greeted = true;
 	link->error = error;
 	complete(&link->greeting);
 	return error;
 }
 
+static void link_answers(struct qtfs_link *link)
+{
+	struct qtfs_session *session = link->lane->session;
+
+	spin_lock(&session->lock);
+	link->pinging = false;
+	link->suspect = false;
+	qtfs_session_update_state(session);
+	spin_unlock(&session->lock);
+}
+
 static int link_receive(struct qtfs_conn *conn)
 {
 	struct qtfs_link *link = to_link(conn);
+	int error = link->greeted ? qtfs_request_receive(link) : hello_receive(link);
 
-	return link->greeted ? qtfs_request_receive(link) : hello_receive(link);
+	/* Whatever it was: the server is there. */
+	WRITE_ONCE(link->heard, jiffies);
+	if (READ_ONCE(link->pinging))
+		link_answers(link);
+	return error;
 }
 
 static unsigned long retry_delay(struct qtfs_lane *lane)
@@ -174,7 +218,7 @@ static void link_closed(struct qtfs_conn *conn, int error)
 	lost = link->usable && !session->error;
 	if (lost) {
 		/* Nobody else touches it while a link is in use. */
-		if (time_after(jiffies, link->since + SETTLED))
+		if (link->answers)
 			lane->failures = 0;
 		lane_retry(lane);
 	}
@@ -212,6 +256,7 @@ static struct qtfs_link *link_alloc(struct qtfs_lane *lane)
 	init_completion(&link->greeting);
 	qtfs_conn_init(&link->conn, session->transport, &link_conn_ops);
 	hello_encode(link);
+	ping_encode(link);
 	return link;
 }
 
@@ -309,7 +354,6 @@ bool qtfs_link_use(struct qtfs_lane *lane)
 	spin_lock(&session->lock);
 	usable = !link->broken && !session->error;
 	link->usable = usable;
-	link->since = jiffies;
 	qtfs_session_update_state(session);
 	spin_unlock(&session->lock);
 	if (usable)

@@ -157,7 +157,8 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
 		return !dentry_expired(dentry);
 	}
 	dentry_used(dir, dentry);
-	if (!dentry_expired(dentry))
+	/* LOOKUP_REVAL: something on the way was ESTALE. */
+	if (!dentry_expired(dentry) && !(flags & LOOKUP_REVAL))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;

@@ -184,6 +184,8 @@ static struct notification *events_receive(struct qtfs_session *session, struct 
 	}
 	n->len = len;
 	error = qtfs_conn_recv(conn, n->data, len);
+	if (!error && !qtfs_conn_crc_good(conn))
+		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_CRC);
 	if (!error && !events_ok(n))
 		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_FIELD);
 	if (error) {

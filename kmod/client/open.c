@@ -191,7 +191,7 @@ int qtfs_release(struct inode *inode, struct file *file)
 		return 0;
 	if (list_empty(&qf->writer)) {
 		qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
-	} else if (qtfs_dirty(inode) && fatal_signal_pending(current)) {
+	} else if (qtfs_dirty(inode) && qtfs_leaves(inode)) {
 		/*
 		 * A killed task can't wait for its own data to be written, but
 		 * what it wrote must not be lost.  qtfs_kill_sb() waits for this.
@@ -207,12 +207,27 @@ int qtfs_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* As file_write_and_wait_range(), but killable. */
+static int write_and_wait(struct file *file, loff_t start, loff_t end)
+{
+	struct inode *inode = file_inode(file);
+	int error = 0, killed, lost;
+
+	if (qtfs_leaves(inode))
+		return -EINTR;
+	if (qtfs_dirty(inode))
+		error = filemap_fdatawrite_range(inode->i_mapping, start, end);
+	killed = qtfs_wait_written(inode);
+	lost = file_check_and_advance_wb_err(file);
+	return error ?: killed ?: lost;
+}
+
 /* At each close(2): what was written is the server's when it returns. */
 int qtfs_flush(struct file *file, fl_owner_t owner)
 {
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
-	return file_write_and_wait_range(file, 0, LLONG_MAX);
+	return write_and_wait(file, 0, LLONG_MAX);
 }
 
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
@@ -225,7 +240,7 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	};
 	int error;
 
-	error = file_write_and_wait_range(file, start, end);
+	error = write_and_wait(file, start, end);
 	if (error)
 		return error;
 	return qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);

@@ -27,6 +27,7 @@
 enum qtfs_session_state {
 	QTFS_SESSION_CONNECTING,	/* never was connected */
 	QTFS_SESSION_CONNECTED,
+	QTFS_SESSION_SUSPECT,		/* connected, but the server says nothing */
 	QTFS_SESSION_DOWN,
 };
 
@@ -36,7 +37,19 @@ struct qtfs_link {
 	struct qtfs_lane *lane;		/* in a session that it has a reference to */
 	bool usable;			/* to send requests on; under session->lock */
 	bool broken;			/* likewise */
-	unsigned long since;		/* jiffies, usable */
+	unsigned long answers;		/* that have come; its thread's */
+	unsigned long heard;		/* jiffies, the last frame */
+
+	/* Keep-alive, see watch.c; under session->lock. */
+	bool pinging;			/* no answer yet */
+	bool ping_sending;		/* the frame is the connection's */
+	bool suspect;
+	unsigned long pinged;		/* jiffies */
+	struct qtfs_frame ping;
+	struct {
+		struct qtfs_hdr hdr;
+		struct qtfs_req req;
+	} __packed ping_wire;
 
 	bool greeted;			/* its thread's: HELLO was answered */
 	int error;			/* with this */
@@ -62,6 +75,17 @@ struct qtfs_lane {
 
 #define QTFS_LANES	1
 
+/* How long to wait for the server: mount options. */
+struct qtfs_patience {
+	bool soft;			/* requests time out */
+	unsigned int timeo;		/* ms */
+	unsigned int retrans;
+};
+
+#define QTFS_TIMEO_MS	15000
+#define QTFS_RETRANS	3
+#define QTFS_SLOW_MS	15000
+
 struct qtfs_session {
 	struct kref ref;		/* of the memory */
 	const struct qtfs_transport *transport;
@@ -78,6 +102,11 @@ struct qtfs_session {
 
 	struct qtfs_lane lanes[QTFS_LANES];
 	struct mutex end_lock;		/* qtfs_session_abort() */
+	struct delayed_work watch;
+	unsigned int slow_ms;		/* what waits longer is told in the log; 0: none */
+
+	struct qtfs_patience patience;	/* may change */
+	bool crc;			/* wanted */
 
 	spinlock_t lock;		/* all below; a leaf but for nothing */
 	enum qtfs_session_state state;
@@ -125,7 +154,11 @@ struct qtfs_session {
  */
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 				       const struct qtfs_transport *transport,
-				       const struct qtfs_addr *addr);
+				       const struct qtfs_addr *addr,
+				       const struct qtfs_patience *patience, bool crc);
+void qtfs_session_set_patience(struct qtfs_session *session, const struct qtfs_patience *patience);
+/* Fails every request, now and for ever.  Sleeps. */
+void qtfs_session_abort(struct qtfs_session *session);
 void qtfs_session_quiesce(struct qtfs_session *session);
 /* Ends the session: every request fails.  Sleeps; the memory may live on. */
 void qtfs_session_close(struct qtfs_session *session);
@@ -134,6 +167,17 @@ void qtfs_session_put(struct qtfs_session *session);
 int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
 void qtfs_session_lost(struct qtfs_session *session);
 void qtfs_session_update_state(struct qtfs_session *session);
+
+/* How long a request may take on a soft mount, in ms. */
+static inline unsigned int qtfs_session_patience(const struct qtfs_session *session)
+{
+	return READ_ONCE(session->patience.timeo) * (READ_ONCE(session->patience.retrans) + 1);
+}
+
+/* watch.c */
+void qtfs_watch_init(struct qtfs_session *session);
+void qtfs_watch_start(struct qtfs_session *session);
+void qtfs_watch_stop(struct qtfs_session *session);
 
 /* link.c */
 void qtfs_lane_init(struct qtfs_lane *lane, struct qtfs_session *session, unsigned int index);
@@ -198,6 +242,7 @@ struct qtfs_inode {
 	u64 attributes_mask;
 	u64 change;
 	struct timespec64 btime;
+	atomic_t runs;			/* WRITEs of write-back under way */
 	spinlock_t writers_lock;	/* writers */
 	struct list_head writers;	/* open files that may write */
 	struct timespec64 data_mtime;	/* what the cached pages belong to */
@@ -344,6 +389,8 @@ void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
 int qtfs_fill_around(struct file *file, struct folio *folio);
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
 int qtfs_clean(struct inode *inode);
+int qtfs_wait_written(struct inode *inode);
+bool qtfs_leaves(const struct inode *inode);
 
 /* the VFS's tables */
 extern const struct inode_operations qtfs_dir_inode_ops;	/* namei.c */

@@ -9,19 +9,22 @@
  * time.
  *
  * A request is answered once: whoever takes it out of its slot, under
- * session->lock, ends it.  Only the thread of the link that it was sent on does
- * that, when the reply has come in whole, or the session's end, when no link is
- * left.  So a request keeps its slot, and the slot's reference, while its reply
- * is being received.
+ * session->lock, ends it.  Only a link's thread does that, when the reply has
+ * come in whole, or the session's end, when no link is left.  So a request keeps
+ * its slot, and the slot's reference, while its reply is being received
+ * (receiving: one link does that at a time).
  *
  * A request stays in its slot while there is no link, and is sent on the next
- * one.  It may have been sent before on a link that is gone; the server knows it
- * by slot and sequence number and carries it out once.  Its frame is in one
- * link's queue at a time (sending): a sender that comes late to a broken link
- * gets the frame back, and whoever gets it back sends it again.
+ * one.  It may have been sent before, on a link that is gone or so long ago that
+ * it may have got lost; the server knows it by slot and sequence number and
+ * carries it out once.  Its frame is in one link's queue at a time (sending): a
+ * sender that comes late to a broken link gets the frame back, and whoever gets
+ * it back sends it again.
  *
- * A caller that was killed marks its request abandoned.  When the reply of such
- * a request brings objects, they are given back at once.
+ * A caller that was killed, or has waited long enough, marks its request
+ * abandoned.  The request keeps its slot, whose sequence number it has used.  If
+ * it has to be sent again, it is a PING; objects that its reply brings are given
+ * back at once.
  */
 #include "qtfs.h"
 
@@ -30,6 +33,9 @@
 
 #include "frame.h"
 #include "trace.h"
+
+/* Pauses between sending and sending again double so often. */
+#define RETRY_DOUBLINGS	6u
 
 /*
  * Which capabilities the server is told about.  Those of another user name space
@@ -47,7 +53,7 @@ static u64 cred_caps(const struct cred *cred)
 	return caps;
 }
 
-static void request_put(struct qtfs_request *req)
+void qtfs_request_put(struct qtfs_request *req)
 {
 	if (!refcount_dec_and_test(&req->ref))
 		return;
@@ -73,7 +79,7 @@ static void request_sent(struct qtfs_frame *frame, int error)
 	/* The link was dropped meanwhile, and nobody could take the frame along. */
 	if (again)
 		request_send(session, req);
-	request_put(req);
+	qtfs_request_put(req);
 }
 
 static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const struct cred *cred)
@@ -141,7 +147,9 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	req->slot = QTFS_NO_SLOT;
 	req->known_node = rpc->node2;
 	req->started = ktime_get();
+	req->asked = jiffies;
 	req->pid = task_pid_nr(current);
+	get_task_comm(req->comm, current);
 	req->age.version = atomic64_read(&session->version);
 	init_completion(&req->done);
 	req->head_len = head_len;
@@ -194,6 +202,20 @@ unlock:
 	return error;
 }
 
+/* Waits for a slot on a soft mount. */
+static int slot_wait_soft(struct qtfs_session *session, struct qtfs_request *req)
+{
+	unsigned long timeout = msecs_to_jiffies(qtfs_session_patience(session));
+	int error = -EAGAIN;
+	long left;
+
+	left = wait_event_killable_timeout(session->slot_wait,
+					   (error = slot_try(session, req)) != -EAGAIN, timeout);
+	if (left < 0)
+		return -EINTR;
+	return left ? error : -ETIMEDOUT;
+}
+
 static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool wait)
 {
 	int error = slot_try(session, req);
@@ -204,6 +226,8 @@ static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool
 
 	atomic64_inc(&session->slot_waits);
 	trace_qtfs_request_queued(req);
+	if (READ_ONCE(session->patience.soft))
+		return slot_wait_soft(session, req);
 	interrupted = wait_event_killable_exclusive(session->slot_wait,
 						    (error = slot_try(session, req)) != -EAGAIN);
 	/* A wake-up that was taken with the signal is for the next in line. */
@@ -221,16 +245,72 @@ static void slot_put_locked(struct qtfs_session *session, struct qtfs_request *r
 	__set_bit(req->slot, session->free_slots);
 }
 
+/* Makes @req, which nobody waits for, a request for nothing. */
+static void request_void(struct qtfs_request *req)
+{
+	struct qtfs_hdr *hdr = (void *)req->head;
+	u32 len = sizeof(*hdr) + sizeof(struct qtfs_req);
+
+	hdr->op = cpu_to_le16(QTFS_OP_PING);
+	hdr->len = cpu_to_le32(len);
+	hdr->data_len = 0;
+	hdr->body_len = 0;
+	memset(hdr + 1, 0, sizeof(struct qtfs_req));
+	req->frame.head.iov_len = len;
+	iov_iter_truncate(&req->frame.data, 0);
+}
+
 /* Prepares a request that was sent before. */
-static void request_rewind(struct qtfs_request *req)
+static void request_rewind(struct qtfs_request *req, bool abandoned)
 {
 	struct qtfs_hdr *hdr = (void *)req->head;
 
 	hdr->flags |= cpu_to_le16(QTFS_FRAME_RESENT);
-	if (req->out)
+	if (abandoned)
+		request_void(req);
+	else if (req->out)
 		qtfs_buf_iter(req->out, ITER_SOURCE, le32_to_cpu(hdr->data_len),
 			      &req->frame.data);
 	atomic64_inc(&req->session->resent);
+}
+
+/* How a request is sent. */
+struct sending {
+	struct qtfs_link *link;		/* NULL: not now */
+	bool again;
+	bool abandoned;
+};
+
+/* Finds @req a link and makes its frame the link's.  Under session->lock. */
+static struct sending send_prepare(struct qtfs_session *session, struct qtfs_request *req)
+{
+	struct sending sending = {
+		.again = req->attempts,
+		.abandoned = req->abandoned,
+	};
+
+	if (session->slots[req->slot] != req || req->sending || req->receiving)
+		return sending;
+	sending.link = qtfs_link_get(session);
+	if (!sending.link)
+		return sending;
+	req->link = sending.link;
+	req->sending = true;
+	req->sent = jiffies;
+	req->attempts++;
+	refcount_inc(&req->ref);
+	return sending;
+}
+
+static void send_begin(struct qtfs_request *req, const struct sending *sending)
+{
+	if (!sending->link)
+		return;
+	if (sending->again)
+		request_rewind(req, sending->abandoned);
+	trace_qtfs_request_send(req);
+	qtfs_conn_send(&sending->link->conn, &req->frame);
+	qtfs_conn_put(&sending->link->conn);
 }
 
 /*
@@ -239,27 +319,31 @@ static void request_rewind(struct qtfs_request *req)
  */
 static void request_send(struct qtfs_session *session, struct qtfs_request *req)
 {
-	struct qtfs_link *link = NULL;
-	bool again = false;
+	struct sending sending = {};
 
 	spin_lock(&session->lock);
-	if (session->slots[req->slot] == req && !req->link && !req->sending)
-		link = qtfs_link_get(session);
-	if (link) {
-		req->link = link;
-		req->sending = true;
-		again = req->attempts++;
-		refcount_inc(&req->ref);
+	if (!req->link)
+		sending = send_prepare(session, req);
+	spin_unlock(&session->lock);
+	send_begin(req, &sending);
+}
+
+/* Sends @req again if no answer has come for @timeo ms; each time it waits longer. */
+void qtfs_request_retry(struct qtfs_request *req, unsigned int timeo)
+{
+	struct qtfs_session *session = req->session;
+	struct sending sending = {};
+	unsigned long wait;
+
+	spin_lock(&session->lock);
+	wait = msecs_to_jiffies(timeo) << min(req->retries, RETRY_DOUBLINGS);
+	if (req->link && time_after_eq(jiffies, req->sent + wait)) {
+		sending = send_prepare(session, req);
+		if (sending.link)
+			req->retries++;
 	}
 	spin_unlock(&session->lock);
-	if (!link)
-		return;
-
-	if (again)
-		request_rewind(req);
-	trace_qtfs_request_send(req);
-	qtfs_conn_send(&link->conn, &req->frame);
-	qtfs_conn_put(&link->conn);
+	send_begin(req, &sending);
 }
 
 /* @link is stopped: what it carried is free for another one. */
@@ -294,7 +378,7 @@ void qtfs_requests_resend(struct qtfs_session *session)
 		if (!req)
 			continue;
 		request_send(session, req);
-		request_put(req);
+		qtfs_request_put(req);
 	}
 }
 
@@ -344,7 +428,10 @@ static void request_end(struct qtfs_request *req, int error)
 	struct qtfs_session *session = req->session;
 	bool abandoned;
 
-	req->error = error;
+	spin_lock(&session->lock);
+	if (!req->abandoned)
+		req->error = error;
+	spin_unlock(&session->lock);
 	trace_qtfs_request_end(req);
 	qtfs_stats_count(req);
 	if (error)
@@ -355,31 +442,101 @@ static void request_end(struct qtfs_request *req, int error)
 	if (!abandoned)
 		complete(&req->done);
 	spin_unlock(&session->lock);
-
 	wake_up(&session->slot_wait);
-	if (req->complete)
-		req->complete(req);
-	else if (abandoned && !error)
+	if (abandoned && !error)
 		give_back_reply(req);
-	request_put(req);
+	else if (!abandoned && req->complete)
+		req->complete(req);
+	qtfs_request_put(req);
+}
+
+/* Ends what nobody waits for in person, and whose reply isn't coming just now. */
+void qtfs_request_time_out(struct qtfs_request *req)
+{
+	struct qtfs_session *session = req->session;
+	bool mine;
+
+	spin_lock(&session->lock);
+	mine = session->slots[req->slot] == req && req->complete && !req->receiving &&
+	       !req->abandoned;
+	if (mine) {
+		req->abandoned = true;
+		req->error = -ETIMEDOUT;
+	}
+	spin_unlock(&session->lock);
+	if (!mine)
+		return;
+	atomic64_inc(&session->errors[req->op]);
+	req->complete(req);
+}
+
+/* A CANCEL under way. */
+struct cancel {
+	struct qtfs_frame frame;
+	struct {
+		struct qtfs_hdr hdr;
+		struct qtfs_req req;
+		struct qtfs_cancel body;
+	} __packed wire;
+};
+
+static void cancel_sent(struct qtfs_frame *frame, int error)
+{
+	kfree(container_of(frame, struct cancel, frame));
+}
+
+/* Tells the server that nobody waits for @req, if it can be told: it's no more than a hint. */
+static void request_cancel(struct qtfs_request *req)
+{
+	struct qtfs_session *session = req->session;
+	struct cancel *cancel = kzalloc(sizeof(*cancel), GFP_NOFS | __GFP_NOWARN);
+	struct qtfs_link *link;
+
+	if (!cancel)
+		return;
+	cancel->wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
+	cancel->wire.hdr.len = cpu_to_le32(sizeof(cancel->wire));
+	cancel->wire.hdr.op = cpu_to_le16(QTFS_OP_CANCEL);
+	cancel->wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	cancel->wire.hdr.body_len = cpu_to_le16(sizeof(cancel->wire.body));
+	cancel->wire.body.seq = cpu_to_le64(req->seq);
+	cancel->wire.body.slot = cpu_to_le32(req->slot);
+	cancel->frame.head.iov_base = &cancel->wire;
+	cancel->frame.head.iov_len = sizeof(cancel->wire);
+	cancel->frame.done = cancel_sent;
+
+	spin_lock(&session->lock);
+	link = qtfs_link_get(session);
+	spin_unlock(&session->lock);
+	if (!link) {
+		kfree(cancel);
+		return;
+	}
+	atomic64_inc(&session->requests[QTFS_OP_CANCEL]);
+	qtfs_conn_send(&link->conn, &cancel->frame);
+	qtfs_conn_put(&link->conn);
 }
 
 /* Waits for @req.  The caller's reference is gone after. */
 static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 {
-	unsigned long timeout = rpc->timeout ?: MAX_SCHEDULE_TIMEOUT;
 	struct qtfs_session *session = req->session;
+	unsigned long timeout = rpc->timeout;
 	long left;
 	int error;
 
-	left = wait_for_completion_killable_timeout(&req->done, timeout);
+	if (!timeout && READ_ONCE(session->patience.soft))
+		timeout = msecs_to_jiffies(qtfs_session_patience(session));
+	left = wait_for_completion_killable_timeout(&req->done,
+						    timeout ?: MAX_SCHEDULE_TIMEOUT);
 	if (left <= 0) {
 		spin_lock(&session->lock);
 		req->abandoned = !completion_done(&req->done);
 		error = req->abandoned ? (left ? -EINTR : -ETIMEDOUT) : 0;
 		spin_unlock(&session->lock);
 		if (error) {
-			request_put(req);
+			request_cancel(req);
+			qtfs_request_put(req);
 			return error;
 		}
 	}
@@ -389,7 +546,7 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 	rpc->age = req->age;
 	if (!error && rpc->reply)
 		memcpy(rpc->reply, req->reply, qtfs_op_info(req->op)->rep_body);
-	request_put(req);
+	qtfs_request_put(req);
 	return error;
 }
 
@@ -406,7 +563,7 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 		return -ENOMEM;
 	error = slot_get(session, req, true);
 	if (error) {
-		request_put(req);
+		qtfs_request_put(req);
 		return error;
 	}
 	atomic64_inc(&session->requests[req->op]);
@@ -435,18 +592,27 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 		atomic64_inc(&session->requests[req->op]);
 		request_send(session, req);
 	}
-	request_put(req);
+	qtfs_request_put(req);
 	return error;
 }
 
+/* Whether the reply with header @hdr is one to @req. */
+static bool reply_fits(const struct qtfs_request *req, const struct qtfs_hdr *hdr)
+{
+	u16 op = le16_to_cpu(hdr->op);
+
+	return req->seq == le64_to_cpu(hdr->seq) &&
+	       (req->op == op || (req->abandoned && op == QTFS_OP_PING));
+}
+
 /*
- * Finds whom the reply with header @hdr, which came on @link, answers.  NULL:
- * nobody, and *@late says whether it's a repeat of a reply that has come already.
+ * Finds whom the reply with header @hdr answers, and marks it as receiving.
+ * NULL: nobody, and *@late says whether it's a repeat of a reply that has come
+ * already, or is coming.
  */
-static struct qtfs_request *reply_match(struct qtfs_link *link, const struct qtfs_hdr *hdr,
+static struct qtfs_request *reply_match(struct qtfs_session *session, const struct qtfs_hdr *hdr,
 					bool *late)
 {
-	struct qtfs_session *session = link->lane->session;
 	u64 seq = le64_to_cpu(hdr->seq);
 	u32 slot = le32_to_cpu(hdr->slot);
 	struct qtfs_request *req = NULL;
@@ -455,13 +621,42 @@ static struct qtfs_request *reply_match(struct qtfs_link *link, const struct qtf
 	spin_lock(&session->lock);
 	if (slot < session->nr_slots) {
 		req = session->slots[slot];
-		*late = seq && (req ? seq < req->seq : seq <= session->seqs[slot]);
-		if (req && (req->seq != seq || req->op != le16_to_cpu(hdr->op) ||
-			    req->link != link))
+		*late = seq && (req ? seq < req->seq || (seq == req->seq && req->receiving) :
+				      seq <= session->seqs[slot]);
+		if (req && (*late || !reply_fits(req, hdr)))
 			req = NULL;
+		if (req)
+			req->receiving = true;
 	}
 	spin_unlock(&session->lock);
 	return req;
+}
+
+/*
+ * Receives the parts of @req's reply.  Pages of a request that has timed out are
+ * somebody else's by now; memory of a killed caller's is the request's own.
+ */
+static int receive_parts(struct qtfs_conn *conn, struct qtfs_request *req,
+			 const struct qtfs_hdr *hdr)
+{
+	u32 data_len = le32_to_cpu(hdr->data_len);
+	struct iov_iter to;
+	bool abandoned;
+	int error;
+
+	if (data_len > req->in_max)
+		return qtfs_bad_frame(req->session, QTFS_FRAME_BAD_COUNT);
+	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr->body_len));
+	if (error || !data_len)
+		return error;
+	spin_lock(&req->session->lock);
+	abandoned = req->abandoned && req->complete;
+	spin_unlock(&req->session->lock);
+	if (abandoned)
+		return qtfs_conn_discard(conn, data_len);
+	qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);
+	req->in_len = data_len;
+	return qtfs_conn_recv_iter(conn, &to);
 }
 
 /* Counts and tells a bad frame.  Returns the error that closes the connection. */
@@ -481,12 +676,10 @@ int qtfs_request_receive(struct qtfs_link *link)
 	enum qtfs_frame_error bad;
 	struct qtfs_request *req;
 	struct qtfs_hdr hdr;
-	struct iov_iter to;
-	u32 data_len;
 	bool late;
 	int error;
 
-	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
+	error = qtfs_conn_recv_hdr(conn, &hdr);
 	if (error)
 		return error;
 	bad = qtfs_check_hdr(&hdr, true, session->max_data);
@@ -494,7 +687,9 @@ int qtfs_request_receive(struct qtfs_link *link)
 		return qtfs_bad_frame(session, bad);
 	if (le16_to_cpu(hdr.op) == QTFS_OP_NOTIFY)
 		return qtfs_notify_receive(session, conn, &hdr);
-	req = reply_match(link, &hdr, &late);
+	if (le16_to_cpu(hdr.op) == QTFS_OP_PING && hdr.slot == cpu_to_le32(QTFS_NO_SLOT))
+		return 0;			/* link.c knows that it has come */
+	req = reply_match(session, &hdr, &late);
 	if (!req && late) {
 		atomic64_inc(&session->late);
 		return qtfs_conn_discard(conn, le32_to_cpu(hdr.len) - sizeof(hdr));
@@ -502,22 +697,18 @@ int qtfs_request_receive(struct qtfs_link *link)
 	if (!req)
 		return qtfs_bad_frame(session, QTFS_FRAME_BAD_SLOT);
 
-	data_len = le32_to_cpu(hdr.data_len);
-	if (data_len > req->in_max)
-		return qtfs_bad_frame(session, QTFS_FRAME_BAD_COUNT);
-	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr.body_len));
-	if (!error && data_len) {
-		qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);
-		error = qtfs_conn_recv_iter(conn, &to);
-	}
-	if (error)
-		return error;
-
-	req->in_len = data_len;
+	error = receive_parts(conn, req, &hdr);
+	if (!error && !qtfs_conn_crc_good(conn))
+		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_CRC);
 	req->age.stamp = le64_to_cpu(hdr.stamp);
 	spin_lock(&session->lock);
-	slot_put_locked(session, req);
+	req->receiving = false;
+	if (!error)
+		slot_put_locked(session, req);
 	spin_unlock(&session->lock);
+	if (error)
+		return error;
+	link->answers++;
 	request_end(req, -(int)le32_to_cpu(hdr.status));
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <linux/cred.h>
 #include <linux/ktime.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 
 #include "ops.h"
 #include "transport/transport.h"
@@ -82,14 +83,20 @@ struct qtfs_request {
 	struct qtfs_session *session;
 	struct qtfs_link *link;		/* where it was sent; under session->lock */
 	bool sending;			/* the frame is a link's; likewise */
+	bool receiving;			/* its reply is coming in; likewise */
 	unsigned int attempts;		/* how often it was sent; likewise */
 	enum qtfs_op op;
 	u32 slot;
 	u64 seq;
 	u64 known_node;			/* LOOKUP's node2: not new if it comes back */
 	ktime_t started;
+	unsigned long asked;		/* jiffies */
+	unsigned long sent;		/* jiffies, the last time; under session->lock */
+	unsigned int retries;		/* on a link that works; likewise */
 	pid_t pid;
-	bool abandoned;			/* nobody waits; under session->lock */
+	char comm[TASK_COMM_LEN];
+	bool told_slow;			/* likewise */
+	bool abandoned;			/* nobody waits; likewise */
 	int error;			/* the result: 0 or negative errno */
 	struct qtfs_age age;
 
@@ -101,8 +108,8 @@ struct qtfs_request {
 
 	struct completion done;
 	/*
-	 * If set, called instead of completing @done: in the connection's
-	 * thread, must not wait for another request.
+	 * If set, called instead of completing @done: in a link's thread or a
+	 * worker, must not wait for another request.
 	 */
 	void (*complete)(struct qtfs_request *req);
 	void *private;
@@ -115,8 +122,8 @@ struct qtfs_request {
  * Runs @rpc and waits, killable, for its result.  Returns 0, the server's
  * errno, -EINTR after a fatal signal (what became of the request is then
  * unknown, and objects that its reply brings are given back), -EIO when the
- * session has ended, -ETIMEDOUT if a time-out was asked for, -ENOMEM.  Process
- * context, no spinlocks held.
+ * session has ended, -ETIMEDOUT if a time-out was asked for or the mount is soft,
+ * -ENOMEM.  Process context, no spinlocks held.
  */
 int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
 
@@ -131,6 +138,9 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 /* The links' side, for link.c and session.c. */
 int qtfs_request_receive(struct qtfs_link *link);
 int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad);
+void qtfs_request_put(struct qtfs_request *req);
+void qtfs_request_retry(struct qtfs_request *req, unsigned int timeo);
+void qtfs_request_time_out(struct qtfs_request *req);
 void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link);
 void qtfs_requests_resend(struct qtfs_session *session);
 void qtfs_requests_fail(struct qtfs_session *session, int error);

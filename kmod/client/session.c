@@ -41,14 +41,19 @@ int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep
 /* Under session->lock, when a link has changed. */
 void qtfs_session_update_state(struct qtfs_session *session)
 {
-	bool usable = false;
+	bool usable = false, good = false;
 	unsigned int i;
 
-	for (i = 0; i < QTFS_LANES; i++)
-		usable |= session->lanes[i].link && session->lanes[i].link->usable;
+	for (i = 0; i < QTFS_LANES; i++) {
+		const struct qtfs_link *link = session->lanes[i].link;
+
+		usable |= link && link->usable;
+		good |= link && link->usable && !link->suspect;
+	}
 	if (usable)
-		WRITE_ONCE(session->state, QTFS_SESSION_CONNECTED);
-	else if (session->state == QTFS_SESSION_CONNECTED)
+		WRITE_ONCE(session->state,
+			   good ? QTFS_SESSION_CONNECTED : QTFS_SESSION_SUSPECT);
+	else if (session->state != QTFS_SESSION_CONNECTING)
 		WRITE_ONCE(session->state, QTFS_SESSION_DOWN);
 }
 
@@ -99,18 +104,19 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	INIT_WORK(&session->notify_work, qtfs_notify_work);
 	init_completion(&session->kobj_released);
 
+	qtfs_watch_init(session);
 	for (i = 0; i < QTFS_LANES; i++)
 		qtfs_lane_init(&session->lanes[i], session, i);
 	return session;
 }
 
-/* Ends the session; requests that wait fail with -EIO. */
-static void session_end(struct qtfs_session *session)
+void qtfs_session_abort(struct qtfs_session *session)
 {
 	unsigned int i;
 
 	mutex_lock(&session->end_lock);
 	session_set_error(session, -EIO);
+	qtfs_watch_stop(session);
 	for (i = 0; i < QTFS_LANES; i++)
 		qtfs_lane_end(&session->lanes[i]);
 	qtfs_requests_fail(session, -EIO);
@@ -119,7 +125,8 @@ static void session_end(struct qtfs_session *session)
 
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 				       const struct qtfs_transport *transport,
-				       const struct qtfs_addr *addr)
+				       const struct qtfs_addr *addr,
+				       const struct qtfs_patience *patience, bool crc)
 {
 	struct qtfs_session *session;
 	int error;
@@ -127,6 +134,8 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 	session = session_alloc(transport, addr);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
+	session->patience = *patience;
+	session->crc = crc;
 
 	error = qtfs_link_open(&session->lanes[0], fc);
 	if (error)
@@ -139,12 +148,20 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 	error = qtfs_sysfs_add(session);
 	if (error)
 		goto err_session;
+	qtfs_watch_start(session);
 	return session;
 
 err_session:
-	session_end(session);
+	qtfs_session_abort(session);
 	qtfs_session_put(session);
 	return ERR_PTR(error);
+}
+
+void qtfs_session_set_patience(struct qtfs_session *session, const struct qtfs_patience *patience)
+{
+	WRITE_ONCE(session->patience.soft, patience->soft);
+	WRITE_ONCE(session->patience.timeo, patience->timeo);
+	WRITE_ONCE(session->patience.retrans, patience->retrans);
 }
 
 /* Stops what works on the super block from the side: after it, only requests are served. */
@@ -167,7 +184,7 @@ void qtfs_session_close(struct qtfs_session *session)
 {
 	qtfs_sysfs_del(session);
 	session_say_bye(session);
-	session_end(session);
+	qtfs_session_abort(session);
 	cancel_work_sync(&session->give_back);
 	qtfs_session_put(session);
 }

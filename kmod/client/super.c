@@ -19,6 +19,11 @@
 /* Names and attributes are believed for so long, in ms, if no event says otherwise. */
 #define DEFAULT_TTL_MS		30000
 
+/* timeo= and retrans= */
+#define TIMEO_MIN_MS		1000u
+#define TIMEO_MAX_MS		600000u
+#define RETRANS_MAX		100u
+
 struct qtfs_options {
 	const struct qtfs_transport *transport;
 	char *host;
@@ -27,6 +32,8 @@ struct qtfs_options {
 	unsigned int attr_ms;
 	unsigned int negative_ms;
 	enum qtfs_cache_mode cache;
+	struct qtfs_patience patience;
+	enum { CRC_DEFAULT, CRC_ON, CRC_OFF } crc;
 };
 
 enum {
@@ -37,6 +44,11 @@ enum {
 	OPT_ATTR_TIMEOUT,
 	OPT_NEGATIVE_TIMEOUT,
 	OPT_CACHE,
+	OPT_HARD,
+	OPT_SOFT,
+	OPT_TIMEO,
+	OPT_RETRANS,
+	OPT_CRC,
 };
 
 static const struct constant_table cache_modes[] = {
@@ -54,6 +66,11 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
 	fsparam_u32("negative_timeout", OPT_NEGATIVE_TIMEOUT),
 	fsparam_enum("cache", OPT_CACHE, cache_modes),
+	fsparam_flag("hard", OPT_HARD),
+	fsparam_flag("soft", OPT_SOFT),
+	fsparam_u32("timeo", OPT_TIMEO),
+	fsparam_u32("retrans", OPT_RETRANS),
+	fsparam_flag_no("crc", OPT_CRC),
 	{}
 };
 
@@ -98,6 +115,24 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return parse_timeout(fc, result.uint_32, &options->negative_ms);
 	case OPT_CACHE:
 		options->cache = result.uint_32;
+		return 0;
+	case OPT_HARD:
+	case OPT_SOFT:
+		options->patience.soft = opt == OPT_SOFT;
+		return 0;
+	case OPT_CRC:
+		options->crc = result.negated ? CRC_OFF : CRC_ON;
+		return 0;
+	case OPT_TIMEO:
+		if (result.uint_32 < TIMEO_MIN_MS || result.uint_32 > TIMEO_MAX_MS)
+			return invalfc(fc, "timeo=%u: %u to %u, in milliseconds", result.uint_32,
+				       TIMEO_MIN_MS, TIMEO_MAX_MS);
+		options->patience.timeo = result.uint_32;
+		return 0;
+	case OPT_RETRANS:
+		if (result.uint_32 > RETRANS_MAX)
+			return invalfc(fc, "retrans=%u: at most %u", result.uint_32, RETRANS_MAX);
+		options->patience.retrans = result.uint_32;
 		return 0;
 	default:
 		return -EINVAL;
@@ -164,10 +199,14 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
+	const struct qtfs_patience *patience = &sbi->session->patience;
 
 	seq_printf(m, ",trans=%s,addr=%s,port=%u", sbi->session->transport->name, sbi->host,
 		   sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
+	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
+		   patience->timeo, patience->retrans);
+	seq_puts(m, sbi->session->crc ? ",crc" : ",nocrc");
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
 		   sbi->entry_ms, sbi->attr_ms, sbi->negative_ms);
 	return 0;
@@ -180,6 +219,12 @@ static int qtfs_show_stats(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
+/* umount -f, before anything is unmounted: nobody shall wait any more. */
+static void qtfs_umount_begin(struct super_block *sb)
+{
+	qtfs_session_abort(qtfs_session_of(sb));
+}
+
 static const struct super_operations qtfs_super_ops = {
 	.alloc_inode = qtfs_alloc_inode,
 	.free_inode = qtfs_free_inode,
@@ -188,6 +233,7 @@ static const struct super_operations qtfs_super_ops = {
 	.statfs = qtfs_statfs,
 	.show_options = qtfs_show_options,
 	.show_stats = qtfs_show_stats,
+	.umount_begin = qtfs_umount_begin,
 };
 
 static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
@@ -284,7 +330,9 @@ static int qtfs_get_tree(struct fs_context *fc)
 		sb_free(sbi);
 		return error;
 	}
-	session = qtfs_session_open(fc, options->transport, &addr);
+	session = qtfs_session_open(fc, options->transport, &addr, &options->patience,
+				    options->crc == CRC_DEFAULT ? options->transport->wants_crc :
+								  options->crc == CRC_ON);
 	if (IS_ERR(session)) {
 		sb_free(sbi);
 		return PTR_ERR(session);
@@ -313,6 +361,7 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
 	set_timeouts(sbi, options);
+	qtfs_session_set_patience(sbi->session, &options->patience);
 	return 0;
 }
 
@@ -340,6 +389,8 @@ int qtfs_init_fs_context(struct fs_context *fc)
 	options->entry_ms = DEFAULT_TTL_MS;
 	options->attr_ms = DEFAULT_TTL_MS;
 	options->negative_ms = DEFAULT_TTL_MS;
+	options->patience.timeo = QTFS_TIMEO_MS;
+	options->patience.retrans = QTFS_RETRANS;
 	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
 		const struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
 
@@ -347,6 +398,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 		options->attr_ms = sbi->attr_ms;
 		options->negative_ms = sbi->negative_ms;
 		options->cache = sbi->cache;
+		options->patience = sbi->session->patience;
 	}
 	fc->fs_private = options;
 	fc->ops = &qtfs_context_ops;

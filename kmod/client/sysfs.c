@@ -2,7 +2,8 @@
 /*
  * /sys/fs/qtfs/<id>/: one directory for each mount.
  *
- *	state		connecting, connected or down
+ *	state		connecting, connected, suspect (the server says nothing) or down
+ *	slow_ms		a request that takes longer is told in the log; 0: none
  *	transport	the transport and the server's address
  *	device		the device number of the mount's files, as in mountinfo
  *	stats		"NAME value" lines: requests and errors for each operation
@@ -26,6 +27,7 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	static const char *const names[] = {
 		[QTFS_SESSION_CONNECTING] = "connecting",
 		[QTFS_SESSION_CONNECTED] = "connected",
+		[QTFS_SESSION_SUSPECT] = "suspect",
 		[QTFS_SESSION_DOWN] = "down",
 	};
 
@@ -88,13 +90,32 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	return at;
 }
 
+static ssize_t slow_ms_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_session(kobj)->slow_ms));
+}
+
+static ssize_t slow_ms_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
+			     size_t len)
+{
+	unsigned int ms;
+	int error = kstrtouint(buf, 10, &ms);
+
+	if (error)
+		return error;
+	WRITE_ONCE(to_session(kobj)->slow_ms, ms);
+	return len;
+}
+
 static struct kobj_attribute state_attr = __ATTR_RO(state);
+static struct kobj_attribute slow_ms_attr = __ATTR_RW(slow_ms);
 static struct kobj_attribute transport_attr = __ATTR_RO(transport);
 static struct kobj_attribute device_attr = __ATTR_RO(device);
 static struct kobj_attribute stats_attr = __ATTR_RO(stats);
 
 static struct attribute *session_attrs[] = {
 	&state_attr.attr,
+	&slow_ms_attr.attr,
 	&transport_attr.attr,
 	&device_attr.attr,
 	&stats_attr.attr,

@@ -23,7 +23,9 @@
 
 #include <linux/backing-dev.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <linux/writeback.h>
 
 /* A range inside a folio, in folio->private: bit 63 set, to << 32 | from. */
@@ -122,15 +124,18 @@ static void run_end(struct write_run *run, int error, bool retry)
 
 static void run_free(struct write_run *run, struct qtfs_session *session)
 {
+	struct qtfs_inode *qi = qtfs_i(run->inode);
+	struct qtfs_file *writer = run->writer;
+
 	qtfs_buf_put(run->buf);
-	qtfs_file_put(session, run->writer);
 	kfree(run);
+	/* The inode may go as soon as nothing of it is under way. */
+	if (atomic_dec_and_test(&qi->runs))
+		wake_up_var(&qi->runs);
+	qtfs_file_put(session, writer);
 }
 
-/*
- * Once no folio is under write-back any more, nothing keeps the inode from being
- * evicted but that its memory is freed after a grace period.
- */
+/* What keeps the inode once its folios are clean is that qtfs_evict_inode() waits for runs. */
 static void run_done(struct qtfs_request *req)
 {
 	const struct qtfs_write_rep *rep = (const void *)req->reply;
@@ -143,7 +148,6 @@ static void run_done(struct qtfs_request *req)
 
 	if (!error && le32_to_cpu(rep->count) != run->buf->size)
 		error = -EIO;
-	rcu_read_lock();
 	/* First, so that no older answer is believed once the folios are clean. */
 	qtfs_changed(run->inode);
 	run_end(run, error, false);
@@ -151,7 +155,6 @@ static void run_done(struct qtfs_request *req)
 		qtfs_expire_attr(run->inode);	/* its size is the server's again */
 	else
 		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
-	rcu_read_unlock();
 	run_free(run, req->session);
 }
 
@@ -201,6 +204,7 @@ static struct write_run *run_alloc(struct inode *inode, loff_t pos)
 		kfree(run);
 		return NULL;
 	}
+	atomic_inc(&qtfs_i(inode)->runs);
 	return run;
 }
 
@@ -283,20 +287,52 @@ static int qtfs_writepages(struct address_space *mapping, struct writeback_contr
 }
 
 /*
- * Writes all dirty data of @inode and waits.  Returns an error that comes up now;
- * those who wrote hear of it as well.
+ * Whether the calling task must not wait for data of @inode to be written: it has
+ * been killed; or it is exiting, so that it can't be killed and nobody will hear
+ * what its close(2) returns, and the server isn't there.
+ */
+bool qtfs_leaves(const struct inode *inode)
+{
+	if (fatal_signal_pending(current))
+		return true;
+	if (!(current->flags & PF_EXITING))
+		return false;
+	return (current->flags & PF_SIGNALED) ||
+	       READ_ONCE(qtfs_session_of(inode->i_sb)->state) != QTFS_SESSION_CONNECTED;
+}
+
+/*
+ * Waits until what is being written back has been.  The VFS's own function can't
+ * be killed.  -EINTR: the task leaves without.
+ */
+int qtfs_wait_written(struct inode *inode)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	if (current->flags & PF_EXITING) {
+		while (!wait_var_event_timeout(&qi->runs, !atomic_read(&qi->runs), HZ / 4))
+			if (qtfs_leaves(inode))
+				return -EINTR;
+		return 0;
+	}
+	return wait_var_event_killable(&qi->runs, !atomic_read(&qi->runs)) ? -EINTR : 0;
+}
+
+/*
+ * Writes all dirty data of @inode and waits, killable.  Returns an error that
+ * comes up now; those who wrote hear of it as well.
  */
 int qtfs_clean(struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
 	errseq_t since = filemap_sample_wb_err(mapping);
-	int error;
+	int error, killed;
 
 	if (!qtfs_dirty(inode))
 		return 0;
 	error = filemap_fdatawrite(mapping);
-	filemap_fdatawait_keep_errors(mapping);
-	return error ?: filemap_check_wb_err(mapping, since);
+	killed = qtfs_wait_written(inode);
+	return error ?: killed ?: filemap_check_wb_err(mapping, since);
 }
 
 /*
@@ -357,7 +393,11 @@ static int cache_write_begin(const struct kiocb *iocb, struct address_space *map
 				    mapping_gfp_mask(mapping));
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
-	folio_wait_writeback(folio);
+	if (folio_wait_writeback_killable(folio)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return -EINTR;
+	}
 
 	/* Behind the end there is nothing but zeros. */
 	if (!folio_test_uptodate(folio) && !folio_test_private(folio) &&
@@ -431,7 +471,11 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 		result = VM_FAULT_NOPAGE;
 		goto out;
 	}
-	folio_wait_writeback(folio);
+	if (folio_wait_writeback_killable(folio)) {
+		folio_unlock(folio);
+		result = VM_FAULT_NOPAGE;	/* it dies before it comes here again */
+		goto out;
+	}
 	range_set(folio, 0, folio_size(folio));
 	folio_mark_dirty(folio);
 out:

@@ -81,6 +81,7 @@ void qtfsd_call_free(struct qtfsd_call *call)
 {
 	call_free_request(call);
 	kvfree(call->reply_data);
+	kvfree(call->listed);
 	qtfsd_session_put(call->session);
 	qtfs_conn_put(&call->peer->conn);
 	kfree(call);

@@ -87,6 +87,27 @@ void qtfsd_channel_requeue(struct qtfsd_call *call)
 	queue_add(call, true);
 }
 
+/* Takes the call of @slot and @seq out of the queue.  NULL: it isn't there. */
+struct qtfsd_call *qtfsd_channel_take(struct qtfsd_session *session, u32 slot, u64 seq)
+{
+	struct qtfsd_call *call;
+
+	spin_lock(&channel->lock);
+	list_for_each_entry(call, &channel->queue, list) {
+		if (call->session != session || le32_to_cpu(call->hdr.slot) != slot ||
+		    le64_to_cpu(call->hdr.seq) != seq)
+			continue;
+		/* Whether it has been carried out may be what the next engine finds out. */
+		if (call->resent)
+			break;
+		list_del_init(&call->list);
+		spin_unlock(&channel->lock);
+		return call;
+	}
+	spin_unlock(&channel->lock);
+	return NULL;
+}
+
 /* Drops the calls of @session, which is dead, from the queue. */
 void qtfsd_channel_forget_session(struct qtfsd_session *session)
 {

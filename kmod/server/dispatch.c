@@ -4,7 +4,7 @@
  * carried out here or left to the engine.
  *
  *	FORGET			was carried out while it came in (peer.c)
- *	PING, BYE		at once, in the connection's thread
+ *	PING, BYE, CANCEL	at once, in the connection's thread
  *	RELEASE			a worker: closing a file may take its time
  *	READ, WRITE, FSYNC,
  *	FALLOCATE, LSEEK	a worker, if fastpath.c says that it may
@@ -70,6 +70,15 @@ static void do_release(struct qtfsd_call *call)
 	qtfsd_reply(call, released ? 0 : -ESTALE);
 }
 
+static void do_cancel(struct qtfsd_call *call)
+{
+	const struct qtfs_cancel *args = call->args;
+
+	qtfsd_session_cancel(call->session, le32_to_cpu(args->slot), le64_to_cpu(args->seq));
+	call->in_module = true;
+	qtfsd_reply(call, 0);
+}
+
 static void call_work(struct work_struct *work)
 {
 	struct qtfsd_call *call = container_of(work, struct qtfsd_call, work);
@@ -109,6 +118,9 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	clamp_size(call);
 
 	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_CANCEL:
+		do_cancel(call);
+		break;
 	case QTFS_OP_BYE:
 		WRITE_ONCE(call->session->said_bye, true);
 		fallthrough;

@@ -8,7 +8,11 @@
  */
 #include "server/qtfsd.h"
 
-#define FEATURES	0ull		/* of QTFS_FEATURE_*; none yet */
+/* Of QTFS_FEATURE_*. */
+static u64 features(void)
+{
+	return qtfs_crc_available() ? QTFS_FEATURE_CRC : 0;
+}
 
 static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 {
@@ -36,7 +40,7 @@ static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 
 	rep->version = cpu_to_le16(min_t(u16, le16_to_cpu(hello->version), QTFS_VERSION));
 	rep->session = cpu_to_le64(session->id);
-	rep->features = hello->features & cpu_to_le64(FEATURES);
+	rep->features = hello->features & cpu_to_le64(features());
 	rep->max_data = cpu_to_le32(session->max_data);
 	rep->slots = cpu_to_le32(session->nr_slots);
 	qtfsd_log(QTFSD_LOG_INFO, "%s: connection %u of session %llu, client %pUb \"%s\"",
@@ -49,6 +53,8 @@ static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 void qtfsd_hello(struct qtfsd_call *call)
 {
 	struct qtfs_hello_rep *rep = &call->reply.hello;
+	struct qtfsd_peer *peer = call->peer;	/* this is its thread */
+	bool crc;
 	int error;
 
 	memset(rep, 0, sizeof(*rep));
@@ -57,5 +63,14 @@ void qtfsd_hello(struct qtfsd_call *call)
 	rep->version_min = cpu_to_le16(QTFS_VERSION_MIN);
 	error = hello_join(call, call->args);
 	call->in_module = true;
+	crc = rep->features & cpu_to_le64(QTFS_FEATURE_CRC);
 	qtfsd_reply(call, error);
+	if (error)
+		return;
+
+	/* The answer is the first frame, and has no sum; then others may send here. */
+	peer->conn.crc = crc;
+	smp_store_release(&peer->greeted, true);	/* pairs with notify.c */
+	if (peer->rejoined)
+		qtfsd_notify_rejoined(peer->session);
 }

@@ -33,6 +33,8 @@
 
 #include <linux/hashtable.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -73,7 +75,7 @@ static DEFINE_SPINLOCK(actors_lock);
 /* The calling thread works for @call until qtfsd_actor_leave(). */
 void qtfsd_actor_enter(struct qtfsd_call *call)
 {
-	call->actor.task = current;
+	call->actor.task = get_task_struct(current);
 	spin_lock(&actors_lock);
 	hash_add(actors, &call->actor.hash, (unsigned long)current);
 	spin_unlock(&actors_lock);
@@ -81,12 +83,28 @@ void qtfsd_actor_enter(struct qtfsd_call *call)
 
 void qtfsd_actor_leave(struct qtfsd_call *call)
 {
-	if (!call->actor.task)
+	struct task_struct *task = call->actor.task;
+
+	if (!task)
 		return;
 	spin_lock(&actors_lock);
 	hash_del(&call->actor.hash);
-	spin_unlock(&actors_lock);
 	call->actor.task = NULL;
+	spin_unlock(&actors_lock);
+	put_task_struct(task);
+}
+
+/*
+ * Interrupts the engine's thread that works for @call, if one does.  Sent while
+ * it does, the signal can't reach the work for another call: on its way into
+ * the next NEXT, and out of it, a thread takes its signals.
+ */
+void qtfsd_actor_interrupt(struct qtfsd_call *call)
+{
+	spin_lock(&actors_lock);
+	if (call->actor.task && !(call->actor.task->flags & PF_KTHREAD))
+		send_sig(SIGURG, call->actor.task, 1);
+	spin_unlock(&actors_lock);
 }
 
 static bool acts_for(const struct qtfsd_session *session)
@@ -365,7 +383,8 @@ static struct qtfsd_peer *peer_get(struct qtfsd_session *session)
 
 	spin_lock(&session->lock);
 	list_for_each_entry(peer, &session->peers, in_session) {
-		if (READ_ONCE(peer->conn.error) || READ_ONCE(peer->replaced))
+		if (READ_ONCE(peer->conn.error) || READ_ONCE(peer->replaced) ||
+		    !smp_load_acquire(&peer->greeted))		/* pairs with hello.c */
 			continue;
 		qtfs_conn_get(&peer->conn);
 		found = peer;
@@ -435,8 +454,8 @@ static void notify_work(struct work_struct *work)
 /* ---- sessions ---- */
 
 /*
- * The client has come back on a new connection: frames may have been lost with
- * the old one, so anything may have changed.
+ * The client has a new connection: frames may have been lost with an old one, so
+ * anything may have changed.
  */
 void qtfsd_notify_rejoined(struct qtfsd_session *session)
 {

@@ -84,7 +84,7 @@ static enum qtfs_frame_error peer_check(const struct qtfsd_peer *peer, const str
 
 	if (!!peer->session == !!(info->flags & QTFS_HANDSHAKE))
 		return QTFS_FRAME_BAD_OP;
-	if (slotless != no_slot)
+	if (slotless != no_slot && !(info->flags & QTFS_MAY_SLOT))
 		return QTFS_FRAME_BAD_SLOT;
 	if (le16_to_cpu(hdr->op) == QTFS_OP_FORGET && le32_to_cpu(hdr->data_len) % sizeof(__le64))
 		return QTFS_FRAME_BAD_COUNT;
@@ -178,30 +178,31 @@ static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool n
 	enum qtfsd_claim claim = QTFSD_CLAIM_NEW;
 	struct qtfs_hdr hdr = call->hdr;
 
-	if (!no_memory)
+	if (!qtfs_conn_crc_good(&peer->conn))
+		bad = QTFS_FRAME_BAD_CRC;
+	else if (!no_memory)
 		bad = qtfs_check_args(&call->hdr, &call->req, call->args);
-	if (!bad && !(call->info->flags & (QTFS_ONE_WAY | QTFS_HANDSHAKE)))
+	if (!bad && hdr.slot != cpu_to_le32(QTFS_NO_SLOT))
 		claim = qtfsd_session_claim(peer->session, call);
 	if (bad)
 		claim = QTFSD_CLAIM_BAD;
 
 	switch (claim) {
 	case QTFSD_CLAIM_NEW:
+		qtfsd_listed_forget(call);
 		call_begin(call, no_memory);
 		return 0;
 	case QTFSD_CLAIM_KEPT:
 		qtfsd_reply_again(call);
 		return 0;
 	case QTFSD_CLAIM_RUNS:
+	case QTFSD_CLAIM_OLD:
 		qtfsd_call_free(call);
 		return 0;
 	case QTFSD_CLAIM_BAD:
 		break;
 	}
 	qtfsd_call_free(call);
-	/* What an old connection still has to say may have been overtaken. */
-	if (!bad && READ_ONCE(peer->replaced))
-		return -ECONNRESET;
 	return qtfsd_peer_bad(peer, bad ?: QTFS_FRAME_BAD_SLOT, &hdr);
 }
 
@@ -222,7 +223,7 @@ static int receive_one(struct qtfsd_peer *peer)
 	/* Ends with the connection too: then every frame is done. */
 	wait_event_idle(peer->replies_wait, atomic_read(&peer->replies) < replies_max(peer));
 
-	error = qtfs_conn_recv(conn, &hdr, sizeof(hdr));
+	error = qtfs_conn_recv_hdr(conn, &hdr);
 	if (error)
 		return error;
 	bad = qtfs_check_hdr(&hdr, 0, peer_max_data(peer)) ?: peer_check(peer, &hdr);

@@ -92,6 +92,13 @@ struct qtfsd_slot {
 		struct qtfs_hdr hdr;	/* magic 0: there is none */
 		u8 body[QTFS_SLOT_BODY_MAX];
 	} kept;				/* the reply to the last request */
+	struct qtfsd_listed *listed;	/* nodes that it brought as data, or NULL */
+};
+
+/* Numbers of nodes in the data of a READDIR's reply. */
+struct qtfsd_listed {
+	unsigned int nr;
+	u64 nodes[];
 };
 
 /* What qtfsd_session_claim() finds. */
@@ -100,6 +107,7 @@ enum qtfsd_claim {
 	QTFSD_CLAIM_NEW,		/* to be carried out */
 	QTFSD_CLAIM_RUNS,		/* a repeat of one that is under way: free it */
 	QTFSD_CLAIM_KEPT,		/* a repeat, whose reply is there */
+	QTFSD_CLAIM_OLD,		/* it was answered long ago: free it */
 };
 
 struct qtfsd_session {
@@ -153,6 +161,8 @@ struct qtfsd_peer {
 	struct qtfsd_session *session;	/* set once by HELLO */
 	u16 index;			/* which of the session's connections */
 	bool replaced;			/* by a newer one of that index */
+	bool rejoined;			/* the session was there before */
+	bool greeted;			/* HELLO was answered */
 	unsigned long stopping;		/* bit 0: close_work was queued */
 	struct work_struct close_work;
 	struct delayed_work hello_work;
@@ -217,6 +227,7 @@ struct qtfsd_call {
 	struct kvec reply_vec;
 	void *reply_data;
 	u32 reply_len;
+	struct qtfsd_listed *listed;	/* of this reply; of the last one while it's received */
 	struct {
 		struct qtfs_hdr hdr;
 		union {
@@ -347,6 +358,7 @@ struct qtfsd_mark *qtfsd_mark_get(struct qtfsd_session *session, const struct pa
 void qtfsd_mark_put(struct qtfsd_session *session, struct qtfsd_mark *qm);
 void qtfsd_actor_enter(struct qtfsd_call *call);
 void qtfsd_actor_leave(struct qtfsd_call *call);
+void qtfsd_actor_interrupt(struct qtfsd_call *call);
 
 /* session.c */
 struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,
@@ -354,6 +366,7 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
 void qtfsd_sessions_end(void);
+void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq);
 enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);
 void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call, bool replied);
 
@@ -376,6 +389,9 @@ void qtfsd_opens_release_all(struct qtfsd_session *session);
 /* dispatch.c */
 void qtfsd_dispatch(struct qtfsd_call *call);
 
+/* readdir.c */
+void qtfsd_listed_forget(struct qtfsd_call *call);
+
 /* fastpath.c */
 void qtfsd_fast_init(struct qtfsd_open *open);
 bool qtfsd_fast_may(const struct qtfsd_call *call);
@@ -387,6 +403,7 @@ int qtfsd_channel_register(void);
 void qtfsd_channel_unregister(void);
 void qtfsd_channel_queue(struct qtfsd_call *call);
 void qtfsd_channel_requeue(struct qtfsd_call *call);
+struct qtfsd_call *qtfsd_channel_take(struct qtfsd_session *session, u32 slot, u64 seq);
 void qtfsd_channel_forget_session(struct qtfsd_session *session);
 bool qtfsd_channel_owns(const struct file *file);
 

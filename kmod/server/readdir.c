@@ -10,6 +10,10 @@
  *
  * An engine that has died leaves no caller to do it as: then it's names alone.
  *
+ * A reply with data isn't kept (session.c).  If the client asks again, since it
+ * didn't get it, the nodes of the lost one are forgotten before others are made:
+ * their numbers are all that is kept.
+ *
  * The row lies in memory that the engine may write to: it is copied entry by
  * entry, and only the copy is looked at.  Until the reply is sent, nodes that it
  * names are ours to forget.
@@ -20,6 +24,7 @@
 #include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/path.h>
+#include <linux/slab.h>
 
 /* Makes a node of @name in the directory @dir, and fills in what the reply says of it. */
 static int entry_fill(struct qtfsd_call *call, const char *name, struct qtfs_entry_rep *rep)
@@ -79,6 +84,51 @@ static void entries_forget(struct qtfsd_call *call, u32 len)
 	}
 }
 
+static unsigned int entries_count(const struct qtfsd_call *call, u64 *nodes)
+{
+	const struct qtfs_dirent *entry;
+	unsigned int nr = 0;
+	u32 at;
+
+	for (at = 0; at < call->reply_len; at += qtfs_dirent_size(entry, call->reply_len - at)) {
+		entry = call->reply_data + at;
+		if (!(entry->flags & QTFS_DIRENT_ENTRY))
+			continue;
+		if (nodes)
+			nodes[nr] = le64_to_cpu(qtfs_dirent_entry(entry)->node);
+		nr++;
+	}
+	return nr;
+}
+
+/* Notes the nodes that the reply names.  Without memory they are kept if it gets lost. */
+static void listed_note(struct qtfsd_call *call)
+{
+	unsigned int nr = entries_count(call, NULL);
+
+	if (!nr)
+		return;
+	call->listed = kvmalloc(struct_size(call->listed, nodes, nr), GFP_KERNEL | __GFP_NOWARN);
+	if (!call->listed)
+		return;
+	call->listed->nr = nr;
+	entries_count(call, call->listed->nodes);
+}
+
+/* Forgets the nodes of the reply that @call, a repeat, didn't get. */
+void qtfsd_listed_forget(struct qtfsd_call *call)
+{
+	struct qtfsd_listed *listed = call->listed;
+	unsigned int i;
+
+	if (!listed)
+		return;
+	call->listed = NULL;
+	for (i = 0; i < listed->nr; i++)
+		qtfsd_node_forget(call->session, listed->nodes[i]);
+	kvfree(listed);
+}
+
 /*
  * Makes the reply's data of the engine's row of @len bytes at @row.  Returns 0,
  * -ENOMEM, or -EPROTO if the row is broken.
@@ -115,6 +165,7 @@ int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool 
 		cond_resched();
 	}
 	call->reply_len = to;
+	listed_note(call);
 	return 0;
 
 broken:

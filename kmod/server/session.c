@@ -39,8 +39,9 @@
  *
  * A reply without data is kept, header and body, until the slot's next request:
  * so a slot costs some 300 bytes, and keeping can't fail.  Operations
- * whose replies have data only read.  Anything else in a slot is the client's
- * fault and costs it the connection.
+ * whose replies have data only read.  A frame that is older than the slot's last
+ * request has been overtaken, on another connection perhaps, and is dropped.
+ * Anything else in a slot is the client's fault and costs it the connection.
  *
  * session->lock protects what calls and connections have to do with each other:
  * a call's peer until it has left its slot, the peers of the session.
@@ -91,6 +92,10 @@ static void session_free(struct kref *ref)
 {
 	struct qtfsd_session *session = container_of(ref, struct qtfsd_session, ref);
 
+	u32 i;
+
+	for (i = 0; i < session->nr_slots; i++)
+		kvfree(session->slots[i].listed);
 	qtfsd_notify_exit(session);
 	xa_destroy(&session->nodes);
 	xa_destroy(&session->opens);
@@ -218,12 +223,11 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 {
 	bool rejoin = le16_to_cpu(hello->flags) & QTFS_HELLO_REJOIN;
 	struct qtfsd_session *session, *superseded = NULL;
-	bool found;
 
 	peer->index = le16_to_cpu(hello->conn);
 	mutex_lock(&qtfsd.lock);
 	session = session_find(hello);
-	found = session;
+	peer->rejoined = session;
 	if (!session && rejoin) {
 		session = ERR_PTR(-ESTALE);
 	} else if (!session) {
@@ -238,8 +242,6 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 
 	if (superseded)
 		session_end(superseded);
-	if (found)
-		qtfsd_notify_rejoined(session);
 	return session;
 }
 
@@ -345,6 +347,7 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 {
 	u32 index = le32_to_cpu(call->hdr.slot);
 	u64 seq = le64_to_cpu(call->hdr.seq);
+	struct qtfsd_listed *old = NULL;
 	enum qtfsd_claim claim;
 	struct qtfsd_slot *slot;
 
@@ -353,7 +356,9 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 	slot = &session->slots[index];
 
 	spin_lock(&session->lock);
-	if (slot->call) {
+	if (seq && seq < slot->seq) {
+		claim = QTFSD_CLAIM_OLD;
+	} else if (slot->call) {
 		claim = seq == slot->seq ? QTFSD_CLAIM_RUNS : QTFSD_CLAIM_BAD;
 		if (claim == QTFSD_CLAIM_RUNS)
 			redirect(slot->call, call);
@@ -362,6 +367,11 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 		memcpy(&call->reply, &slot->kept, sizeof(slot->kept));
 	} else if (seq == slot->seq + 1 || (seq && seq == slot->seq)) {
 		claim = QTFSD_CLAIM_NEW;
+		/* The last reply has come, or it's this that brings it again. */
+		if (seq == slot->seq)
+			swap(call->listed, slot->listed);
+		else
+			swap(old, slot->listed);
 		slot->seq = seq;
 		slot->call = call;
 		slot->kept.hdr.magic = 0;
@@ -369,6 +379,7 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 		claim = QTFSD_CLAIM_BAD;
 	}
 	spin_unlock(&session->lock);
+	kvfree(old);
 	if (claim == QTFSD_CLAIM_RUNS || claim == QTFSD_CLAIM_KEPT) {
 		this_cpu_inc(session->stats->repeated);
 		this_cpu_inc(qtfsd.stats->repeated);
@@ -392,9 +403,32 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 	spin_lock(&session->lock);
 	if (slot->call == call) {
 		slot->call = NULL;
+		swap(slot->listed, call->listed);
 		if (replied && !call->reply_len)
 			memcpy(&slot->kept, &call->reply,
 			       sizeof(slot->kept.hdr) + le16_to_cpu(call->reply.hdr.body_len));
 	}
+	spin_unlock(&session->lock);
+}
+
+/*
+ * Nobody waits for the request @seq of @slot any more: it is answered with EINTR
+ * if it hasn't begun, else who carries it out is interrupted.
+ */
+void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq)
+{
+	struct qtfsd_call *call;
+
+	if (slot >= session->nr_slots)
+		return;
+	call = qtfsd_channel_take(session, slot, seq);
+	if (call) {
+		qtfsd_reply(call, -EINTR);
+		return;
+	}
+	spin_lock(&session->lock);
+	call = session->slots[slot].call;
+	if (call && session->slots[slot].seq == seq)
+		qtfsd_actor_interrupt(call);
 	spin_unlock(&session->lock);
 }

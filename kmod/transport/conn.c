@@ -51,11 +51,15 @@ const struct qtfs_transport *qtfs_transport_find(const char *name)
 int qtfs_transport_init(const char *name)
 {
 	tx_wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);
-	return tx_wq ? 0 : -ENOMEM;
+	if (!tx_wq)
+		return -ENOMEM;
+	qtfs_crc_init();
+	return 0;
 }
 
 void qtfs_transport_exit(void)
 {
+	qtfs_crc_exit();
 	destroy_workqueue(tx_wq);
 }
 
@@ -165,6 +169,8 @@ void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame)
 	unsigned int nofs;
 	bool sender;
 
+	if (conn->crc)
+		qtfs_crc_seal(frame);
 	frame->head_sent = 0;
 	memset(&frame->fault, 0, sizeof(frame->fault));
 	spin_lock(&conn->tx_lock);
@@ -183,15 +189,19 @@ void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame)
 
 int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to)
 {
+	const struct iov_iter received = *to;
 	size_t len = iov_iter_count(to);
 	int error;
 
 	if (!len)
 		return 0;
 	error = conn->transport->recv(conn, to);
-	if (!error)
-		atomic64_add(len, &conn->bytes_received);
-	return error;
+	if (error)
+		return error;
+	if (conn->crc)
+		conn->rx_crc = qtfs_crc_iter(conn->rx_crc, &received);
+	atomic64_add(len, &conn->bytes_received);
+	return 0;
 }
 
 int qtfs_conn_recv(struct qtfs_conn *conn, void *buf, size_t len)
@@ -201,6 +211,23 @@ int qtfs_conn_recv(struct qtfs_conn *conn, void *buf, size_t len)
 
 	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, len);
 	return qtfs_conn_recv_iter(conn, &to);
+}
+
+int qtfs_conn_recv_hdr(struct qtfs_conn *conn, struct qtfs_hdr *hdr)
+{
+	int error = qtfs_conn_recv(conn, hdr, sizeof(*hdr));
+
+	if (error || !conn->crc)
+		return error;
+	conn->rx_crc_said = hdr->crc;
+	hdr->crc = 0;
+	conn->rx_crc = qtfs_crc(~0u, hdr, sizeof(*hdr));
+	return 0;
+}
+
+bool qtfs_conn_crc_good(const struct qtfs_conn *conn)
+{
+	return !conn->crc || cpu_to_le32(~conn->rx_crc) == conn->rx_crc_said;
 }
 
 int qtfs_conn_discard(struct qtfs_conn *conn, size_t len)

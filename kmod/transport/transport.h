@@ -21,6 +21,7 @@
 #include <linux/workqueue.h>
 
 #include "fault.h"
+#include "wire.h"
 
 struct net;
 struct qtfs_conn;
@@ -53,6 +54,7 @@ struct qtfs_frame {
  */
 struct qtfs_transport {
 	const char *name;
+	bool wants_crc;			/* unless the mount says otherwise */
 
 	/*
 	 * Turns what the user wrote into @addr.  -EINVAL if it's no address of
@@ -120,6 +122,14 @@ struct qtfs_conn {
 	void *priv;			/* the transport's: a struct socket ... */
 	char peer[80];			/* the other end's address, for people */
 
+	/*
+	 * Frames have a sum: from the time when both sides have agreed to it,
+	 * and none but the thread that receives is using the connection.
+	 */
+	bool crc;
+	u32 rx_crc;			/* of the frame that is coming in */
+	__le32 rx_crc_said;
+
 	struct task_struct *rx_task;
 	int error;			/* the first one, 0 while it works */
 
@@ -166,6 +176,10 @@ void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame);
 /* Only from receive().  Fills the buffer or fails. */
 int qtfs_conn_recv(struct qtfs_conn *conn, void *buf, size_t len);
 int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to);
+/* Likewise, a frame's header, where it begins. */
+int qtfs_conn_recv_hdr(struct qtfs_conn *conn, struct qtfs_hdr *hdr);
+/* Whether the frame that has come in since then is what was sent. */
+bool qtfs_conn_crc_good(const struct qtfs_conn *conn);
 /* Reads and drops @len bytes. */
 int qtfs_conn_discard(struct qtfs_conn *conn, size_t len);
 /* Breaks the connection for the reason @error; at once, from anywhere. */
@@ -177,6 +191,14 @@ void qtfs_conn_shutdown(struct qtfs_conn *conn, int error);
 void qtfs_conn_stop(struct qtfs_conn *conn);
 void qtfs_conn_get(struct qtfs_conn *conn);
 void qtfs_conn_put(struct qtfs_conn *conn);
+
+/* crc.c */
+void qtfs_crc_init(void);
+void qtfs_crc_exit(void);
+bool qtfs_crc_available(void);
+u32 qtfs_crc(u32 crc, const void *p, size_t len);
+u32 qtfs_crc_iter(u32 crc, const struct iov_iter *iter);
+void qtfs_crc_seal(struct qtfs_frame *frame);
 
 /* listener.c */
 int qtfs_listener_start(struct qtfs_listener *listener, const struct qtfs_transport *transport,

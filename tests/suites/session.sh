@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 180
+# timeout: 400
 # trans: tcp
-# expect-log: connection lost|connected again|gone for too long
+# expect-log: connection lost|connected again|gone for too long|has been waiting|no answer for
 # Connections break and the mount goes on: nothing is lost, nothing is done twice, nobody hears of it.
 . "$(dirname "$0")/lib.sh"
 
 D=/srv/session
 M=/mnt/session
 RACER=/usr/lib/qtfs/tests/racer
+SOFT=/mnt/session-soft
+FAULT=/sys/kernel/debug/qtfs_server/fault
 CLIENT=/sys/fs/qtfs
 SERVER=/sys/fs/qtfs_server
 
@@ -18,7 +20,7 @@ stat_of() { awk -v name="$1" '$1 == name { n += $2 } END { print n + 0 }' $CLIEN
 server_stat() { S "awk '\$1 == \"$1\" { print \$2 }' $SERVER/stats"; }
 sessions() { S "find $SERVER -mindepth 1 -maxdepth 1 -type d | wc -l"; }
 state() { cat $CLIENT/*/state; }
-connected() { [ "$(state)" = connected ]; }
+in_flight() { cat /sys/kernel/debug/qtfs/*/ops | grep -q "$1"; }
 
 check "the server starts" start_server || exit
 S "rm -rf $D && mkdir $D && seq 300000 >$D/large && echo old >$D/f"
@@ -202,16 +204,79 @@ check "the engine stops" stop_engine
 go
 follow
 check "the engine starts" start_engine
-S "echo 1 >/sys/module/qtfs_server/parameters/lease"
+S "echo 4 >/sys/module/qtfs_server/parameters/lease"
 go
 follow
 is "a session without a connection" "$(S "cat $SERVER/*/state")" disconnected
 is "keeps what it had open" "$(S "cat $SERVER/*/opens")" 1
-check "for a while" wait_for 10 eval '[ $(sessions) = 0 ]'
+check "for a while" wait_for 20 eval '[ $(sessions) = 0 ]'
 go
 follow
 check "and ends by BYE" wait_for 5 eval '[ $(sessions) = 0 ]'
 is "made once" "$(S "ls -d $D/made* | wc -l")" 2
+
+# ---- a directory that comes with nodes, whose reply is lost ----
+check "mount" mount_qtfs $D $M || exit
+if [ -e $FAULT ]; then
+	S "mkdir -p $D/many && cd $D/many && for i in \$(seq 50); do echo \$i >\$i; done; echo exec_then_drop_reply op=READDIR every=2 >$FAULT"
+	is "all of it is listed" "$(find $M/many -type f -size -2 | wc -l)" 50
+	S "echo clear >$FAULT"
+	echo 2 >/proc/sys/vm/drop_caches
+	check "nodes of lost replies are given back" wait_for 10 eval "[ \$(S 'cat $SERVER/*/nodes') -le 3 ]"
+fi
+check "umount" umount_qtfs $M
+
+# ---- nobody answers: the engine is stopped, the server's module is there ----
+S "echo 180 >/sys/module/qtfs_server/parameters/lease"
+check "mount" mount_qtfs -o entry_timeout=0,attr_timeout=0,negative_timeout=0 $D $M || exit
+check "a soft mount" mount_qtfs -o soft,timeo=1000,retrans=1,entry_timeout=0,attr_timeout=0 $D $SOFT || exit
+is "its options are told" "$(grep -o 'soft,timeo=1000,retrans=1' /proc/mounts)" soft,timeo=1000,retrans=1
+for file in "$CLIENT"/*/slow_ms; do echo 1000 >"$file"; done
+ls $M >/dev/null
+ls $SOFT >/dev/null
+check "the engine stops" stop_engine
+start=$EPOCHREALTIME
+fails_with "a soft mount gives up" ETIMEDOUT stat $SOFT/f
+took=$((${EPOCHREALTIME/./} - ${start/./}))
+check "after timeo * (retrans + 1): $took us" [ $took -ge 1900000 ] && [ $took -lt 8000000 ]
+mkdir $M/cancelled 2>/dev/null &
+killed=$!
+check "a request waits" wait_for 5 in_flight " sent "
+check "what is slow is told" wait_for 10 eval 'dmesg | grep -qE "qtfs: .* of mkdir .* has been waiting"'
+kill -9 $killed
+check "who waits can be killed" wait_for 5 eval "! kill -0 $killed 2>/dev/null || grep -q '^State:.Z' /proc/$killed/status"
+check "and the server hears of it" wait_for 5 eval '[ "$(S "wc -l </sys/kernel/debug/qtfs_server/ops")" = 0 ]'
+check "the engine starts" start_engine
+is "it was never done" "$(S "ls -d $D/cancelled 2>&1 | grep -c 'No such file'")" 1
+check "the soft mount works again" wait_for 10 stat $SOFT/f
+check "umount" umount_qtfs $SOFT
+
+# ---- the server says nothing at all ----
+if [ -e $FAULT ]; then
+	mount -o remount,timeo=3000 $M
+	{
+		S "echo tx_drop >$FAULT"
+		exec dd if=/dev/zero bs=64k count=10 conv=fsync status=none
+	} >$M/killed &
+	killed=$!
+	check "a server that says nothing is suspect" wait_for 15 eval '[ "$(state)" = suspect ]'
+	check "and then down, or connected anew" wait_for 15 eval '[ "$(stat_of reconnects)" -ge 1 ]'
+	kill -9 $killed
+	check "a writer can be killed" wait_for 5 eval "! kill -0 $killed 2>/dev/null || grep -q '^State:.Z' /proc/$killed/status"
+	S "echo clear >$FAULT"
+	check "it goes on" with_timeout 30 stat $M/f
+	check "what it had written gets there" wait_for 20 eval '[ "$(S "stat -c %s $D/killed")" = 655360 ]'
+	S "echo tx_drop >$FAULT"
+	stat $M/waits >"$SCRATCH/waiter" 2>&1 &
+	check "somebody waits" wait_for 5 in_flight " "
+	check "umount -f ends" with_timeout 10 sh -c "umount -f $M || umount -f -l $M"
+	check "and who waited" wait_for 5 grep -q "${ERRNO[EIO]}" "$SCRATCH/waiter"
+	MOUNTED=()
+	S "echo clear >$FAULT"
+else
+	echo "# no faults can be injected in this build: left out"
+	check "umount" umount_qtfs $M
+fi
 
 # ---- forgotten ----
 S "echo 0 >/sys/module/qtfs_server/parameters/lease"
