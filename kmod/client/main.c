@@ -3,6 +3,7 @@
  * qtfs.ko: parameters, init and exit.
  */
 #include "qtfs.h"
+#include "transport/transport.h"
 
 #include <linux/module.h>
 
@@ -19,6 +20,14 @@ static unsigned int qtfs_server_port = QTFS_PORT;
 module_param(qtfs_server_port, uint, 0444);
 MODULE_PARM_DESC(qtfs_server_port, "TCP port of the server for mounts without port=");
 
+static char *qtfs_server_vsock_cid;
+module_param(qtfs_server_vsock_cid, charp, 0444);
+MODULE_PARM_DESC(qtfs_server_vsock_cid, "context id of the server for vsock mounts without cid=");
+
+static unsigned int qtfs_server_vsock_port = QTFS_PORT;
+module_param(qtfs_server_vsock_port, uint, 0444);
+MODULE_PARM_DESC(qtfs_server_vsock_port, "vsock port of the server for mounts without port=");
+
 int qtfs_log_level = QTFS_LOG_WARN;
 module_param_cb(qtfs_log_level, &qtfs_loglevel_param_ops, &qtfs_log_level, 0644);
 MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
@@ -26,15 +35,28 @@ MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG
 struct workqueue_struct *qtfs_wq;
 struct workqueue_struct *qtfs_link_wq;
 
-/* The server that the module's parameters name.  -ENOENT if they name none. */
-int qtfs_default_addr(const char **host, unsigned int *port)
+/*
+ * The server that the module's parameters name for *@transport, or by any
+ * transport if that is NULL.  -ENOENT if they name none.
+ */
+int qtfs_default_addr(const struct qtfs_transport **transport, const char **host,
+		      unsigned int *port)
 {
-	if (!qtfs_server_ip)
-		return -ENOENT;
-	*host = qtfs_server_ip;
-	if (!*port)
-		*port = qtfs_server_port;
-	return 0;
+	const struct qtfs_transport *wanted = *transport;
+
+	if (qtfs_server_ip && (!wanted || wanted == &qtfs_transport_tcp)) {
+		*transport = &qtfs_transport_tcp;
+		*host = qtfs_server_ip;
+		*port = *port ?: qtfs_server_port;
+		return 0;
+	}
+	if (qtfs_server_vsock_cid && (!wanted || wanted == &qtfs_transport_vsock)) {
+		*transport = &qtfs_transport_vsock;
+		*host = qtfs_server_vsock_cid;
+		*port = *port ?: qtfs_server_vsock_port;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static struct file_system_type qtfs_type = {

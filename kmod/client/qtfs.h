@@ -377,7 +377,8 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 /* main.c */
 extern struct workqueue_struct *qtfs_wq;
 extern struct workqueue_struct *qtfs_link_wq;
-int qtfs_default_addr(const char **host, unsigned int *port);
+int qtfs_default_addr(const struct qtfs_transport **transport, const char **host,
+		      unsigned int *port);
 
 /* pagecache.c */
 int qtfs_read_folio(struct file *file, struct folio *folio);

@@ -27,6 +27,7 @@
 struct qtfs_options {
 	const struct qtfs_transport *transport;
 	char *host;
+	const char *named_by;		/* the option that @host comes from */
 	unsigned int port;
 	unsigned int entry_ms;
 	unsigned int attr_ms;
@@ -39,6 +40,7 @@ struct qtfs_options {
 enum {
 	OPT_TRANS,
 	OPT_ADDR,
+	OPT_CID,
 	OPT_PORT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_ATTR_TIMEOUT,
@@ -61,6 +63,7 @@ static const struct constant_table cache_modes[] = {
 static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_string("trans", OPT_TRANS),
 	fsparam_string("addr", OPT_ADDR),
+	fsparam_string("cid", OPT_CID),
 	fsparam_u32("port", OPT_PORT),
 	fsparam_u32("entry_timeout", OPT_ENTRY_TIMEOUT),
 	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
@@ -100,6 +103,8 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 			return invalfc(fc, "trans=%s: no such transport", param->string);
 		return 0;
 	case OPT_ADDR:
+	case OPT_CID:
+		options->named_by = opt == OPT_CID ? "cid" : "addr";
 		swap(options->host, param->string);
 		return 0;
 	case OPT_PORT:
@@ -196,13 +201,24 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), sbi->session);
 }
 
+/* Which option names the server; loop has only one and needs none. */
+static const char *host_option(const struct qtfs_transport *transport)
+{
+	if (transport == &qtfs_transport_vsock)
+		return "cid";
+	return transport == &qtfs_transport_loop ? NULL : "addr";
+}
+
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
 	const struct qtfs_patience *patience = &sbi->session->patience;
+	const struct qtfs_transport *transport = sbi->session->transport;
+	const char *option = host_option(transport);
 
-	seq_printf(m, ",trans=%s,addr=%s,port=%u", sbi->session->transport->name, sbi->host,
-		   sbi->port);
+	seq_printf(m, ",trans=%s", transport->name);
+	if (option)
+		seq_printf(m, ",%s=%s,port=%u", option, sbi->host, sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
 		   patience->timeo, patience->retrans);
@@ -280,17 +296,26 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_
 	struct qtfs_options *options = fc->fs_private;
 	const char *host = options->host;
 	unsigned int port = options->port;
+	const char *option;
 
-	if (!options->transport)
-		options->transport = qtfs_transport_find("tcp");
-	if (!host && qtfs_default_addr(&host, &port))
-		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
+	if (!options->transport && host)
+		options->transport = strcmp(options->named_by, "cid") ? &qtfs_transport_tcp :
+									&qtfs_transport_vsock;
+	if (!host && options->transport == &qtfs_transport_loop)
+		host = "";
+	if (!host && qtfs_default_addr(&options->transport, &host, &port))
+		return invalfc(fc, "no server named: give addr= (or cid= for vsock), or load qtfs with qtfs_server_ip=");
+
+	option = host_option(options->transport);
+	if (options->host && (!option || strcmp(option, options->named_by)))
+		return invalfc(fc, "%s=%s: trans=%s takes %s", options->named_by, options->host,
+			       options->transport->name, option ?: "neither addr= nor cid=");
 
 	memset(addr, 0, sizeof(*addr));
 	addr->net = current->nsproxy->net_ns;
 	sbi->port = port ?: QTFS_PORT;
 	if (options->transport->parse(addr, host, sbi->port))
-		return invalfc(fc, "addr=%s: not an address for trans=%s", host,
+		return invalfc(fc, "%s=%s: not an address for trans=%s", option, host,
 			       options->transport->name);
 	sbi->host = kstrdup(host, GFP_KERNEL);
 	return sbi->host ? 0 : -ENOMEM;

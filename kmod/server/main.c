@@ -11,8 +11,6 @@
 #include "server/qtfsd.h"
 
 #include <linux/module.h>
-#include <linux/nsproxy.h>
-#include <net/net_namespace.h>
 
 #include "transport/loglevel.h"
 
@@ -32,28 +30,6 @@ struct qtfsd qtfsd = {
 	.peers = LIST_HEAD_INIT(qtfsd.peers),
 	.idle = __WAIT_QUEUE_HEAD_INITIALIZER(qtfsd.idle),
 };
-
-static char *qtfs_server_ip;
-module_param(qtfs_server_ip, charp, 0444);
-MODULE_PARM_DESC(qtfs_server_ip, "Address to listen on for TCP (default: none)");
-
-static unsigned int qtfs_server_port = QTFS_PORT;
-module_param(qtfs_server_port, uint, 0444);
-MODULE_PARM_DESC(qtfs_server_port, "TCP port (default: 12345)");
-
-#define CID_NONE	0xffffffffu
-
-static unsigned int qtfs_server_vsock_cid = CID_NONE;
-module_param(qtfs_server_vsock_cid, uint, 0444);
-MODULE_PARM_DESC(qtfs_server_vsock_cid, "Context id to listen on for vsock (default: none)");
-
-static unsigned int qtfs_server_vsock_port = QTFS_PORT;
-module_param(qtfs_server_vsock_port, uint, 0444);
-MODULE_PARM_DESC(qtfs_server_vsock_port, "vsock port (default: 12345)");
-
-static bool qtfs_loop;
-module_param(qtfs_loop, bool, 0444);
-MODULE_PARM_DESC(qtfs_loop, "Serve clients in this kernel as well");
 
 module_param_cb(qtfs_log_level, &qtfs_loglevel_param_ops, &qtfsd.log_level, 0644);
 MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG");
@@ -86,47 +62,7 @@ static int check_params(void)
 		       qtfsd.limits.data, QTFS_DATA_MIN, QTFS_DATA_MAX);
 		return -EINVAL;
 	}
-	if (qtfs_server_vsock_cid != CID_NONE && !qtfs_transport_find("vsock"))
-		pr_warn("no vsock in this build, ignoring qtfs_server_vsock_cid\n");
-	if (qtfs_loop && !qtfs_transport_find("loop"))
-		pr_warn("no loop transport in this build, ignoring qtfs_loop\n");
 	return 0;
-}
-
-/* The addresses belong to the name space that the module was loaded from. */
-static int tcp_listen(void)
-{
-	struct qtfs_addr addr = { .net = current->nsproxy->net_ns };
-	int error;
-
-	if (!qtfs_server_ip)
-		return 0;
-	error = qtfs_transport_tcp.parse(&addr, qtfs_server_ip, qtfs_server_port);
-	if (error) {
-		pr_err("qtfs_server_ip=%s qtfs_server_port=%u is no address\n",
-		       qtfs_server_ip, qtfs_server_port);
-		return error;
-	}
-
-	qtfsd_listener_init(&qtfsd.tcp);
-	error = qtfs_listener_start(&qtfsd.tcp, &qtfs_transport_tcp, &addr);
-	if (error) {
-		pr_err("can't listen on %s (%d)\n", addr.text, error);
-		return error;
-	}
-	qtfsd.net = get_net(addr.net);
-	qtfsd_log(QTFSD_LOG_INFO, "listening on %s", addr.text);
-	return 0;
-}
-
-/* Nothing new comes, and what there is ends.  Sockets don't hold their name space. */
-static void stop_serving(void)
-{
-	if (qtfsd.net)
-		qtfs_listener_stop(&qtfsd.tcp);
-	qtfsd_peers_stop();
-	if (qtfsd.net)
-		put_net(qtfsd.net);
 }
 
 static int __init qtfsd_init(void)
@@ -157,7 +93,7 @@ static int __init qtfsd_init(void)
 		goto err_transport;
 	qtfsd_debugfs_init();
 	qtfsd_channel_init();
-	error = tcp_listen();
+	error = qtfsd_listen_start();
 	if (error)
 		goto err_sysfs;
 	/* The last thing that can fail: who opens the device holds the module. */
@@ -167,7 +103,7 @@ static int __init qtfsd_init(void)
 	return 0;
 
 err_serving:
-	stop_serving();
+	qtfsd_listen_stop();
 err_sysfs:
 	qtfsd_debugfs_exit();
 	qtfsd_sysfs_exit();
@@ -186,7 +122,7 @@ module_init(qtfsd_init);
 static void __exit qtfsd_exit(void)
 {
 	qtfsd_channel_unregister();
-	stop_serving();
+	qtfsd_listen_stop();
 	destroy_workqueue(qtfsd.io_wq);
 	destroy_workqueue(qtfsd.conn_wq);
 	qtfs_transport_exit();

@@ -294,6 +294,8 @@ struct qtfsd_limits {
 	unsigned int lease;		/* seconds */
 };
 
+#define QTFSD_LISTENERS	3	/* one for each transport that listens */
+
 struct qtfsd {
 	struct qtfsd_limits limits;
 	int log_level;
@@ -313,8 +315,9 @@ struct qtfsd {
 	struct workqueue_struct *io_wq;	/* calls that run in the module */
 	struct workqueue_struct *conn_wq; /* ends of connections and sessions */
 	struct qtfsd_channel channel;
-	struct qtfs_listener tcp;
-	struct net *net;		/* where it listens, NULL if it doesn't */
+	struct qtfs_listener listeners[QTFSD_LISTENERS];
+	unsigned int nr_listeners;
+	struct net *net;		/* where they listen */
 
 	struct qtfsd_stats __percpu *stats;
 	struct kobject *kobj;
@@ -325,6 +328,10 @@ extern struct qtfsd qtfsd;
 
 /* log.c */
 __printf(2, 3) void qtfsd_log(enum qtfsd_log_level level, const char *fmt, ...);
+
+/* listen.c */
+int qtfsd_listen_start(void);
+void qtfsd_listen_stop(void);
 
 /* peer.c */
 void qtfsd_listener_init(struct qtfs_listener *listener);

@@ -35,6 +35,8 @@ static struct workqueue_struct *tx_wq;
 
 static const struct qtfs_transport *const transports[] = {
 	&qtfs_transport_tcp,
+	&qtfs_transport_vsock,
+	&qtfs_transport_loop,
 };
 
 /* Returns the transport with this name or NULL. */

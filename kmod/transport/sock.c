@@ -54,7 +54,7 @@ int qtfs_sock_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr, int 
 }
 
 int qtfs_sock_listen(struct qtfs_listener *listener, const struct qtfs_addr *addr, int addr_len,
-		     int protocol)
+		     int protocol, void (*tune)(struct socket *sock))
 {
 	struct sockaddr_storage ss = addr->ss;
 	struct socket *sock;
@@ -64,6 +64,7 @@ int qtfs_sock_listen(struct qtfs_listener *listener, const struct qtfs_addr *add
 	if (error)
 		return error;
 	sock_setup(sock);
+	tune(sock);
 	sock_set_reuseaddr(sock->sk);
 
 	error = kernel_bind(sock, (struct sockaddr_unsized *)&ss, addr_len);
@@ -93,9 +94,18 @@ int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 	return 0;
 }
 
+/* vsock refuses to shut a listener down: there it's an error that ends accept(). */
 void qtfs_sock_shutdown_listener(struct qtfs_listener *listener)
 {
-	kernel_sock_shutdown(listener->priv, SHUT_RDWR);
+	struct socket *sock = listener->priv;
+	struct sock *sk = sock->sk;
+
+	if (!kernel_sock_shutdown(sock, SHUT_RDWR))
+		return;
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_err, ESHUTDOWN);
+	sk->sk_state_change(sk);
+	release_sock(sk);
 }
 
 void qtfs_sock_unlisten(struct qtfs_listener *listener)

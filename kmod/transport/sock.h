@@ -13,7 +13,7 @@
 int qtfs_sock_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr, int addr_len,
 		      int protocol, unsigned long timeout, void (*tune)(struct socket *sock));
 int qtfs_sock_listen(struct qtfs_listener *listener, const struct qtfs_addr *addr, int addr_len,
-		     int protocol);
+		     int protocol, void (*tune)(struct socket *sock));
 int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 		     void (*tune)(struct socket *sock));
 void qtfs_sock_shutdown_listener(struct qtfs_listener *listener);

@@ -68,7 +68,7 @@ static int tcp_connect_to(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 
 static int tcp_listen(struct qtfs_listener *listener, const struct qtfs_addr *addr)
 {
-	return qtfs_sock_listen(listener, addr, tcp_addr_len(addr), IPPROTO_TCP);
+	return qtfs_sock_listen(listener, addr, tcp_addr_len(addr), IPPROTO_TCP, tcp_tune);
 }
 
 static int tcp_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)

@@ -207,5 +207,7 @@ void qtfs_listener_stop(struct qtfs_listener *listener);
 
 /* The transports */
 extern const struct qtfs_transport qtfs_transport_tcp;
+extern const struct qtfs_transport qtfs_transport_vsock;
+extern const struct qtfs_transport qtfs_transport_loop;
 
 #endif /* QTFS_TRANSPORT_H */

@@ -207,6 +207,7 @@ whitelist() { # [SECTION=PATH;PATH...]...
 start_server() { # [MODULE PARAMETERS...]
 	[ -n "$WHITELIST_WRITTEN" ] || whitelist || return 1
 	SERVER_STARTED=1
+	[ "$TRANS-$RIG_GUESTS" != vsock-1 ] || modprobe vsock_loopback || return 1
 	S "modprobe qtfs_server $(server_params) $*" && start_engine
 }
 

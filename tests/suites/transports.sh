@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 120
+# guests: 1
+# trans: tcp
+# One server on every transport at once; what is particular to each of them.
+. "$(dirname "$0")/lib.sh"
+
+D=/srv/transports
+NAME='\0qtfs-server' # loop's abstract socket
+
+refused() { # NAME REGEX OPTIONS
+	local said
+	dmesg -C
+	said=$(mount -t qtfs -o "$3" $D /mnt/refused 2>&1)
+	is "$1" "$?" 32 && check "$1: says why" "{ dmesg; echo '$said'; } | grep -qE '$2'"
+}
+
+mkdir -p /mnt/{tcp,vsock,loop,any,refused} $D
+modprobe vsock_loopback
+modprobe qtfs
+
+# ---- nobody there ----
+refused "loop without a server" 'loop.*(refused|-111)' trans=loop
+refused "vsock without a server" 'vsock 1:12345' trans=vsock,cid=1
+refused "vsock to nowhere" 'vsock 77:5' trans=vsock,cid=77,port=5
+
+# A process of some user pretends to be the server.
+setpriv --reuid 1000 --clear-groups python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind('$NAME'); s.listen()
+print('ready', flush=True)
+c, _ = s.accept()
+print(len(c.recv(1)))" >"$SCRATCH/squatter" &
+squatter=$!
+check "somebody squats loop's name" wait_for 10 grep -q ready "$SCRATCH/squatter"
+refused "loop does not talk to a user's process" 'loop.*-13' trans=loop
+check "the squatter saw a connection without a byte" "wait $squatter; [ \$(tail -n 1 '$SCRATCH/squatter') = 0 ]"
+
+# ---- all at once ----
+check "the server starts on three transports" \
+	start_server qtfs_server_vsock_cid=1 qtfs_server_vsock_port=777 qtfs_loop=1 || exit
+echo text >$D/file
+check "mount by tcp" mount -t qtfs -o addr=$SERVER_IP,port=$SERVER_PORT $D /mnt/tcp
+check "mount by vsock" mount -t qtfs -o cid=1,port=777 $D /mnt/vsock
+check "mount by loop" mount -t qtfs -o trans=loop $D /mnt/loop
+for trans in tcp vsock loop; do
+	is "$trans: reads" "$(cat /mnt/$trans/file)" text
+	check "$trans: shown among the options" "findmnt -n -o OPTIONS /mnt/$trans | grep -q trans=$trans"
+	check "$trans: 3 MiB there and back" "dd if=/dev/urandom of=/mnt/$trans/big bs=1M count=3 status=none && \
+		echo 3 >/proc/sys/vm/drop_caches && cmp /mnt/$trans/big $D/big"
+done
+echo more >>/mnt/loop/file
+check "one client's change reaches the other" wait_for 5 "grep -q more /mnt/vsock/file"
+is "the server tells them apart" "$(cat /sys/fs/qtfs_server/*/transport | cut -d ' ' -f 1 | sort | tr '\n' ' ')" "loop tcp vsock "
+umount /mnt/tcp /mnt/vsock /mnt/loop
+
+# ---- who may speak ----
+is "loop closes a user's connection at once" "$(setpriv --reuid 1000 --clear-groups python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect('$NAME'); s.settimeout(10)
+print(s.recv(1))")" "b''"
+
+# ---- names of servers ----
+refused "addr= with vsock" 'trans=vsock takes cid' trans=vsock,addr=10.77.0.1
+refused "cid= with tcp" 'trans=tcp takes addr' trans=tcp,cid=1
+refused "cid= with loop" 'trans=loop takes neither' trans=loop,cid=1
+refused "a cid that is none" 'cid=x' cid=x
+refused "a cid out of range" 'cid=4294967296' cid=4294967296
+rmmod qtfs && modprobe qtfs qtfs_server_vsock_cid=1 qtfs_server_vsock_port=777
+check "the parameters name a vsock server" mount -t qtfs $D /mnt/any
+check "which is what is mounted" "findmnt -n -o OPTIONS /mnt/any | grep -q 'trans=vsock,cid=1,port=777'"
+umount /mnt/any
