@@ -3,7 +3,7 @@
  * qtfs.ko: parameters, init and exit.
  */
 #include "qtfs.h"
-#include "transport/transport.h"
+#include "transport/pcie.h"
 
 #include <linux/module.h>
 
@@ -92,6 +92,9 @@ static int __init qtfs_init(void)
 	error = qtfs_sysfs_init();
 	if (error)
 		goto err_sysfs;
+	error = qtfs_pcie_init(QTFS_PCIE_CLIENT, NULL);
+	if (error)
+		goto err_pcie;
 	qtfs_debugfs_init();
 	error = register_filesystem(&qtfs_type);
 	if (error)
@@ -100,6 +103,8 @@ static int __init qtfs_init(void)
 
 err_register:
 	qtfs_debugfs_exit();
+	qtfs_pcie_exit();
+err_pcie:
 	qtfs_sysfs_exit();
 err_sysfs:
 	qtfs_inode_cache_exit();
@@ -116,6 +121,7 @@ static void __exit qtfs_exit(void)
 {
 	unregister_filesystem(&qtfs_type);
 	qtfs_debugfs_exit();
+	qtfs_pcie_exit();
 	qtfs_sysfs_exit();
 	qtfs_inode_cache_exit();
 	qtfs_transport_exit();

@@ -41,6 +41,7 @@ enum {
 	OPT_TRANS,
 	OPT_ADDR,
 	OPT_CID,
+	OPT_DEV,
 	OPT_PORT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_ATTR_TIMEOUT,
@@ -64,6 +65,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_string("trans", OPT_TRANS),
 	fsparam_string("addr", OPT_ADDR),
 	fsparam_string("cid", OPT_CID),
+	fsparam_string("dev", OPT_DEV),
 	fsparam_u32("port", OPT_PORT),
 	fsparam_u32("entry_timeout", OPT_ENTRY_TIMEOUT),
 	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
@@ -104,7 +106,8 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_ADDR:
 	case OPT_CID:
-		options->named_by = opt == OPT_CID ? "cid" : "addr";
+	case OPT_DEV:
+		options->named_by = opt == OPT_ADDR ? "addr" : opt == OPT_CID ? "cid" : "dev";
 		swap(options->host, param->string);
 		return 0;
 	case OPT_PORT:
@@ -204,9 +207,19 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 /* Which option names the server; loop has only one and needs none. */
 static const char *host_option(const struct qtfs_transport *transport)
 {
+	if (transport == &qtfs_transport_tcp)
+		return "addr";
 	if (transport == &qtfs_transport_vsock)
 		return "cid";
-	return transport == &qtfs_transport_loop ? NULL : "addr";
+	return transport == &qtfs_transport_pcie ? "dev" : NULL;
+}
+
+/* The transport that an option which names a server stands for. */
+static const struct qtfs_transport *named_transport(const char *option)
+{
+	if (!strcmp(option, "cid"))
+		return &qtfs_transport_vsock;
+	return strcmp(option, "dev") ? &qtfs_transport_tcp : &qtfs_transport_pcie;
 }
 
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)
@@ -217,8 +230,10 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	const char *option = host_option(transport);
 
 	seq_printf(m, ",trans=%s", transport->name);
-	if (option)
-		seq_printf(m, ",%s=%s,port=%u", option, sbi->host, sbi->port);
+	if (option && *sbi->host)
+		seq_printf(m, ",%s=%s", option, sbi->host);
+	if (transport == &qtfs_transport_tcp || transport == &qtfs_transport_vsock)
+		seq_printf(m, ",port=%u", sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
 		   patience->timeo, patience->retrans);
@@ -299,17 +314,18 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_
 	const char *option;
 
 	if (!options->transport && host)
-		options->transport = strcmp(options->named_by, "cid") ? &qtfs_transport_tcp :
-									&qtfs_transport_vsock;
-	if (!host && options->transport == &qtfs_transport_loop)
+		options->transport = named_transport(options->named_by);
+	/* These have a server without being told a name. */
+	if (!host && (options->transport == &qtfs_transport_loop ||
+		      options->transport == &qtfs_transport_pcie))
 		host = "";
 	if (!host && qtfs_default_addr(&options->transport, &host, &port))
-		return invalfc(fc, "no server named: give addr= (or cid= for vsock), or load qtfs with qtfs_server_ip=");
+		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
 
 	option = host_option(options->transport);
 	if (options->host && (!option || strcmp(option, options->named_by)))
 		return invalfc(fc, "%s=%s: trans=%s takes %s", options->named_by, options->host,
-			       options->transport->name, option ?: "neither addr= nor cid=");
+			       options->transport->name, option ?: "no address");
 
 	memset(addr, 0, sizeof(*addr));
 	addr->net = current->nsproxy->net_ns;

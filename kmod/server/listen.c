@@ -8,6 +8,8 @@
  * the last connection that came from a listener is gone.
  */
 #include "server/qtfsd.h"
+#include "transport/loop.h"
+#include "transport/pcie.h"
 
 #include <linux/module.h>
 #include <linux/nsproxy.h>
@@ -33,6 +35,13 @@ static bool qtfs_loop;
 module_param(qtfs_loop, bool, 0444);
 MODULE_PARM_DESC(qtfs_loop, "Serve clients in this kernel as well");
 
+/* loop.h says what this is for. */
+int qtfs_server_loop_connect(struct qtfs_loop_pair *pair)
+{
+	return qtfs_loop_offer(pair);
+}
+EXPORT_SYMBOL_GPL(qtfs_server_loop_connect);
+
 static int listen_on(const struct qtfs_transport *transport, const char *host, unsigned int port)
 {
 	struct qtfs_listener *listener = &qtfsd.listeners[qtfsd.nr_listeners];
@@ -55,9 +64,14 @@ static int listen_on(const struct qtfs_transport *transport, const char *host, u
 	return 0;
 }
 
-/* Nothing new comes, and what there is ends. */
+/*
+ * Nothing new comes, and what there is ends.  Windows go first: they wait for
+ * their connections, which close themselves.
+ */
 void qtfsd_listen_stop(void)
 {
+	if (qtfsd.pcie)
+		qtfs_pcie_exit();
 	while (qtfsd.nr_listeners)
 		qtfs_listener_stop(&qtfsd.listeners[--qtfsd.nr_listeners]);
 	qtfsd_peers_stop();
@@ -76,6 +90,10 @@ int qtfsd_listen_start(void)
 				  qtfs_server_vsock_port);
 	if (!error && qtfs_loop)
 		error = listen_on(&qtfs_transport_loop, "", 0);
+	if (!error) {
+		error = qtfs_pcie_init(QTFS_PCIE_SERVER, qtfsd_listener_init);
+		qtfsd.pcie = !error;
+	}
 	if (error)
 		qtfsd_listen_stop();
 	return error;

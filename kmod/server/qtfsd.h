@@ -294,7 +294,7 @@ struct qtfsd_limits {
 	unsigned int lease;		/* seconds */
 };
 
-#define QTFSD_LISTENERS	3	/* one for each transport that listens */
+#define QTFSD_LISTENERS	3	/* tcp, vsock, loop */
 
 struct qtfsd {
 	struct qtfsd_limits limits;
@@ -317,6 +317,7 @@ struct qtfsd {
 	struct qtfsd_channel channel;
 	struct qtfs_listener listeners[QTFSD_LISTENERS];
 	unsigned int nr_listeners;
+	bool pcie;			/* and on the windows there are */
 	struct net *net;		/* where they listen */
 
 	struct qtfsd_stats __percpu *stats;

@@ -36,6 +36,7 @@ static struct workqueue_struct *tx_wq;
 static const struct qtfs_transport *const transports[] = {
 	&qtfs_transport_tcp,
 	&qtfs_transport_vsock,
+	&qtfs_transport_pcie,
 	&qtfs_transport_loop,
 };
 

@@ -29,7 +29,10 @@ struct qtfs_listener;
 
 struct qtfs_addr {
 	struct net *net;		/* network name space; the owner holds it */
-	struct sockaddr_storage ss;	/* what the transport's parse() made */
+	union {				/* what the transport's parse() made */
+		struct sockaddr_storage ss;
+		char name[64];
+	};
 	char text[80];			/* for people: "tcp 10.0.0.1:12345" */
 };
 
@@ -208,6 +211,7 @@ void qtfs_listener_stop(struct qtfs_listener *listener);
 /* The transports */
 extern const struct qtfs_transport qtfs_transport_tcp;
 extern const struct qtfs_transport qtfs_transport_vsock;
+extern const struct qtfs_transport qtfs_transport_pcie;
 extern const struct qtfs_transport qtfs_transport_loop;
 
 #endif /* QTFS_TRANSPORT_H */

@@ -204,10 +204,24 @@ whitelist() { # [SECTION=PATH;PATH...]...
 }
 
 # Load the server module, start the engine, return when it serves. Writes a whitelist if the suite has not.
+# With one guest, what two machines have by nature: vsock needs its loopback; of the two windows, the first is the
+# server's, the second the client's.
+prepare_transport() {
+	local windows
+	case $TRANS-$RIG_GUESTS in
+	vsock-1) modprobe vsock_loopback ;;
+	pcie-1)
+		mapfile -t windows < <(grep -l 0x1110 /sys/bus/pci/devices/*/device)
+		[ ${#windows[@]} = 2 ] && echo qtfs_server >"${windows[0]%device}driver_override" &&
+			echo qtfs >"${windows[1]%device}driver_override"
+		;;
+	esac
+}
+
 start_server() { # [MODULE PARAMETERS...]
 	[ -n "$WHITELIST_WRITTEN" ] || whitelist || return 1
 	SERVER_STARTED=1
-	[ "$TRANS-$RIG_GUESTS" != vsock-1 ] || modprobe vsock_loopback || return 1
+	prepare_transport || return 1
 	S "modprobe qtfs_server $(server_params) $*" && start_engine
 }
 

@@ -8,14 +8,14 @@
 D=/srv/tree
 M=/mnt/tree
 # The kernel's headers with their configuration (tens of thousands of files and links), and those of C.
-SOURCES="/usr/src /usr/include"
+SOURCES=(/usr/src /usr/include)
 
 check "the server starts" start_server || exit
 S "rm -rf $D && mkdir $D"
 check "mount" mount_qtfs $D $M || exit
 
 # A tree with what trees may have: the headers, and a few oddities.
-mkdir "$SCRATCH/source" && cp -a $SOURCES "$SCRATCH/source" || exit
+mkdir "$SCRATCH/source" && cp -a "${SOURCES[@]}" "$SCRATCH/source" || exit
 (
 	cd "$SCRATCH/source" && mkdir odd && cd odd || exit
 	ln ../include/stdio.h hard && ln hard hard2 && ln -s ../include/stdio.h soft && ln -s /none/at/all dangling && ln -s . loop

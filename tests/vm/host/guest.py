@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,8 @@ QEMU = "qemu-system-x86_64"
 # kernel whose slab allocator uses it (6.12) dies of a double fault.
 CPU = "max,-erms,-fsrm,-la57,-cx16"
 READY = b"rig: ready"
+WINDOW_BYTES = 16 << 20
+WINDOW_VECTORS = 5
 BOOT_LIMIT = int(os.environ.get("QTFS_BOOT_LIMIT") or 180 * SLOW)
 
 
@@ -65,7 +68,16 @@ class Process:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise RigError(f"{self.name}: QEMU does not start: {done.stdout.strip()}")
-        pid = int(pidfile.read_text(encoding="ascii"))
+        self._remember(int(pidfile.read_text(encoding="ascii")))
+
+    def spawn_python(self, program, *words):
+        """One of our own programs instead."""
+        with open(self.folder / f"{self.name}.log", "w", encoding="utf-8") as log:
+            child = subprocess.Popen([sys.executable, str(program), *map(str, words)], stdin=subprocess.DEVNULL,
+                                     stdout=log, stderr=log, start_new_session=True)
+        self._remember(child.pid)
+
+    def _remember(self, pid):
         self.file.write_text(json.dumps([pid, start_time(pid)]), encoding="ascii")
 
     @property
@@ -147,6 +159,11 @@ class Guest:
             mac = "52:54:00:77:00:01" if self.name == "server" else "52:54:00:77:00:02"
             args += ["-netdev", f"stream,id=link,server=off,addr.type=unix,addr.path={self.folder}/hub.{self.name}",
                      "-device", f"virtio-net-pci,netdev=link,mac={mac},romfile="]
+        if c["trans"] == "pcie":
+            # One guest is both sides: it has two devices.
+            for n in range(3 - c["guests"]):
+                args += ["-chardev", f"socket,id=window{n},path={self.folder}/window.sock",
+                         "-device", f"ivshmem-doorbell,chardev=window{n},vectors={WINDOW_VECTORS}"]
         if c["debug"]:
             args += ["-gdb", f"unix:{self.folder}/{self.name}.gdb,server=on,wait=off"]
         return args

@@ -4,11 +4,12 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from . import cache, debug as debug_kernel, image, initramfs, kernel, qmp, stage
 from .cache import RigError, command
-from .guest import Guest, Process
+from .guest import WINDOW_BYTES, WINDOW_VECTORS, Guest, Process
 
 ROLES = ("server", "client")
 
@@ -37,6 +38,7 @@ class Rig:
         self.name = name
         self.folder = state_root() / name
         self.hub = Process(self.folder, "hub")
+        self.window = Process(self.folder, "window")
         self._config = None
 
     @property
@@ -97,6 +99,8 @@ class Rig:
     def _boot_all(self):
         if self.config["guests"] == 2:
             self._start_hub()
+        if self.config["trans"] == "pcie":
+            self._start_window()
         guests = self.guests
         for guest in guests:
             guest.start()
@@ -118,6 +122,16 @@ class Rig:
             args += ["-netdev", f"stream,id={role},server=on,addr.type=unix,addr.path={self.folder}/hub.{role}",
                      "-netdev", f"hubport,hubid=0,id=port-{role},netdev={role}"]
         self.hub.spawn(args)
+
+    def _start_window(self):
+        """The memory that TRANS=pcie shares, and its doorbells."""
+        path = self.folder / "window.sock"
+        self.window.spawn_python(Path(__file__).with_name("ivshmem.py"), path, WINDOW_BYTES, WINDOW_VECTORS)
+        end = time.monotonic() + 20
+        while not path.exists():
+            if self.window.pid is None or time.monotonic() > end:
+                raise RigError(f"the window's server does not start: {(self.folder / 'window.log').read_text()}")
+            time.sleep(0.02)
 
     def boot(self, role):
         """Boot one guest again, on the same scratch disk."""
@@ -151,5 +165,6 @@ class Rig:
         for guest in self.guests:
             guest.process.kill()
         self.hub.kill()
+        self.window.kill()
         for path in ("scratch.ext4", "stage.tar"):
             (self.folder / path).unlink(missing_ok=True)
