@@ -93,9 +93,12 @@ static int __init qtfsd_init(void)
 		goto err_transport;
 	qtfsd_debugfs_init();
 	qtfsd_channel_init();
-	error = qtfsd_listen_start();
+	error = qtfsd_allow_init();
 	if (error)
 		goto err_sysfs;
+	error = qtfsd_listen_start();
+	if (error)
+		goto err_allow;
 	/* The last thing that can fail: who opens the device holds the module. */
 	error = qtfsd_channel_register();
 	if (error)
@@ -104,6 +107,8 @@ static int __init qtfsd_init(void)
 
 err_serving:
 	qtfsd_listen_stop();
+err_allow:
+	qtfsd_allow_exit();
 err_sysfs:
 	qtfsd_debugfs_exit();
 	qtfsd_sysfs_exit();
@@ -123,6 +128,7 @@ static void __exit qtfsd_exit(void)
 {
 	qtfsd_channel_unregister();
 	qtfsd_listen_stop();
+	qtfsd_allow_exit();
 	destroy_workqueue(qtfsd.io_wq);
 	destroy_workqueue(qtfsd.conn_wq);
 	qtfs_transport_exit();

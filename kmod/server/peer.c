@@ -346,15 +346,29 @@ static struct qtfs_conn *listener_alloc(struct qtfs_listener *listener)
 	return &peer->conn;
 }
 
+/* Whether there is a place for who has connected; says why not. */
+static bool welcome(const struct qtfs_conn *conn)
+{
+	if (!qtfsd_allowed(conn)) {
+		this_cpu_inc(qtfsd.stats->not_allowed);
+		qtfsd_log(QTFSD_LOG_WARN, "%s: not in allow=, closing it", conn->peer);
+		return false;
+	}
+	/* Those that still have calls count as well.  Only listeners add. */
+	if (atomic_read(&qtfsd.nr_peers) > READ_ONCE(qtfsd.limits.conns) ||
+	    atomic_read(&qtfsd.nr_strangers) > STRANGERS_MAX) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: one connection too many, closing it", conn->peer);
+		return false;
+	}
+	return true;
+}
+
 static void listener_accepted(struct qtfs_listener *listener, struct qtfs_conn *conn)
 {
 	struct qtfsd_peer *peer = to_peer(conn);
 	int error;
 
-	/* Those that still have calls count as well.  Only this thread adds. */
-	if (atomic_read(&qtfsd.nr_peers) > READ_ONCE(qtfsd.limits.conns) ||
-	    atomic_read(&qtfsd.nr_strangers) > STRANGERS_MAX) {
-		qtfsd_log(QTFSD_LOG_WARN, "%s: one connection too many, closing it", conn->peer);
+	if (!welcome(conn)) {
 		qtfs_conn_stop(conn);
 		qtfs_conn_put(conn);
 		return;

@@ -60,6 +60,7 @@ struct qtfsd_stats {
 	u64 forgot_unknown;		/* numbers in FORGET that named nothing */
 	u64 resent;			/* calls that outlived an engine */
 	u64 repeated;			/* requests that came again, and were not run again */
+	u64 not_allowed;		/* connections from elsewhere than allow= says */
 };
 
 struct qtfsd_node {
@@ -329,6 +330,12 @@ extern struct qtfsd qtfsd;
 
 /* log.c */
 __printf(2, 3) void qtfsd_log(enum qtfsd_log_level level, const char *fmt, ...);
+
+/* allow.c */
+int qtfsd_allow_init(void);
+void qtfsd_allow_exit(void);
+bool qtfsd_allow_all(void);
+bool qtfsd_allowed(const struct qtfs_conn *conn);
 
 /* listen.c */
 int qtfsd_listen_start(void);

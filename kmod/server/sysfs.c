@@ -73,6 +73,7 @@ static ssize_t stats_emit(struct qtfsd_stats __percpu *stats, char *buf)
 	len += sysfs_emit_at(buf, len, "dropped %llu\n", SUM(stats, dropped));
 	len += sysfs_emit_at(buf, len, "resent %llu\n", SUM(stats, resent));
 	len += sysfs_emit_at(buf, len, "repeated %llu\n", SUM(stats, repeated));
+	len += sysfs_emit_at(buf, len, "not_allowed %llu\n", SUM(stats, not_allowed));
 	len += sysfs_emit_at(buf, len, "forgot_unknown %llu\n", SUM(stats, forgot_unknown));
 	return len;
 }

@@ -78,6 +78,7 @@ int qtfs_sock_listen(struct qtfs_listener *listener, const struct qtfs_addr *add
 	return 0;
 }
 
+/* Sets conn->from; conn->peer is the caller's.  -ECONNABORTED if the peer is gone already. */
 int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 		     void (*tune)(struct socket *sock))
 {
@@ -87,6 +88,10 @@ int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 	error = kernel_accept(listener->priv, &sock, 0);
 	if (error)
 		return error;
+	if (kernel_getpeername(sock, (struct sockaddr *)&conn->from) < 0) {
+		sock_release(sock);
+		return -ECONNABORTED;
+	}
 	sock_setup(sock);
 	tune(sock);
 	/* Pairs with qtfs_sock_shutdown(). */

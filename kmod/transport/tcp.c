@@ -73,17 +73,12 @@ static int tcp_listen(struct qtfs_listener *listener, const struct qtfs_addr *ad
 
 static int tcp_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 {
-	struct sockaddr_storage ss = {};
 	int error;
 
 	error = qtfs_sock_accept(listener, conn, tcp_tune);
-	if (error)
-		return error;
-	if (kernel_getpeername(conn->priv, (struct sockaddr *)&ss) > 0)
-		snprintf(conn->peer, sizeof(conn->peer), "tcp %pISpc", &ss);
-	else
-		strscpy(conn->peer, "tcp, already gone", sizeof(conn->peer));
-	return 0;
+	if (!error)
+		snprintf(conn->peer, sizeof(conn->peer), "tcp %pISpc", &conn->from);
+	return error;
 }
 
 const struct qtfs_transport qtfs_transport_tcp = {

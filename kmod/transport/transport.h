@@ -124,6 +124,7 @@ struct qtfs_conn {
 	struct kref ref;
 	void *priv;			/* the transport's: a struct socket ... */
 	char peer[80];			/* the other end's address, for people */
+	struct sockaddr_storage from;	/* and where it connected from, by a network */
 
 	/*
 	 * Frames have a sum: from the time when both sides have agreed to it,

@@ -54,19 +54,14 @@ static int vsock_listen_on(struct qtfs_listener *listener, const struct qtfs_add
 
 static int vsock_accept_from(struct qtfs_listener *listener, struct qtfs_conn *conn)
 {
-	struct sockaddr_storage ss = {};
-	struct sockaddr_vm *vm = (struct sockaddr_vm *)&ss;
+	const struct sockaddr_vm *from = (const struct sockaddr_vm *)&conn->from;
 	int error;
 
 	error = qtfs_sock_accept(listener, conn, vsock_tune);
-	if (error)
-		return error;
-	if (kernel_getpeername(conn->priv, (struct sockaddr *)&ss) > 0)
-		snprintf(conn->peer, sizeof(conn->peer), "vsock %u:%u", vm->svm_cid,
-			 vm->svm_port);
-	else
-		strscpy(conn->peer, "vsock, already gone", sizeof(conn->peer));
-	return 0;
+	if (!error)
+		snprintf(conn->peer, sizeof(conn->peer), "vsock %u:%u", from->svm_cid,
+			 from->svm_port);
+	return error;
 }
 
 const struct qtfs_transport qtfs_transport_vsock = {

@@ -53,3 +53,28 @@ rmmod qtfs && modprobe qtfs qtfs_server_vsock_cid=1 qtfs_server_vsock_port=777
 check "the parameters name a vsock server" mount -t qtfs $D /mnt/any
 check "which is what is mounted" "findmnt -n -o OPTIONS /mnt/any | grep -q 'trans=vsock,cid=1,port=777'"
 umount /mnt/any
+
+# ---- allow= ----
+bad_allow() { # WORD
+	dmesg -C
+	fails_with "allow=$1 is refused" EINVAL modprobe qtfs_server qtfs_server_ip=$SERVER_IP allow="$1"
+	check "allow=$1: says why" "dmesg | grep -qF '\"${1##*,}\" is no address'"
+}
+restart() { # ALLOW
+	stop_engine
+	S "rmmod qtfs_server"
+	start_server qtfs_server_vsock_cid=1 qtfs_server_vsock_port=777 allow="$1"
+}
+stop_engine
+S "rmmod qtfs_server"
+for word in nonsense 10.0.0.0/33 ::1/129 cid: cid:x "10.0.0.1,"; do
+	bad_allow "$word"
+done
+check "a list of others" restart 10.1.0.0/16,fe80::/10,cid:7
+refused "tcp from elsewhere" "$SERVER_IP" addr=$SERVER_IP
+refused "vsock from elsewhere" 'vsock 1:777' cid=1,port=777
+is "they are counted" "$(S "awk '/not_allowed/ { print \$2 }' /sys/fs/qtfs_server/stats")" 2
+check "a list that has both" restart 10.77.0.0/24,cid:1
+for options in addr=$SERVER_IP cid=1,port=777; do
+	check "allowed: $options" "mount -t qtfs -o $options $D /mnt/any && umount /mnt/any"
+done
