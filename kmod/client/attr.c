@@ -66,14 +66,6 @@ void qtfs_drop_data(struct inode *inode)
 		invalidate_inode_pages2(inode->i_mapping);
 }
 
-/* Answers that are under way are older than a change of our own to @inode. */
-void qtfs_changed(struct inode *inode)
-{
-	spin_lock(&inode->i_lock);
-	qtfs_i(inode)->version = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
-	spin_unlock(&inode->i_lock);
-}
-
 static bool update(struct inode *inode, const struct qtfs_attr *attr)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);

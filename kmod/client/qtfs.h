@@ -310,7 +310,6 @@ void qtfs_fill_time(struct qtfs_time *to, struct timespec64 from);
 void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
 		       const struct qtfs_age *age);
 bool qtfs_dirty(const struct inode *inode);
-void qtfs_changed(struct inode *inode);
 void qtfs_drop_data(struct inode *inode);
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data);

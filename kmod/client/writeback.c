@@ -148,12 +148,13 @@ static void run_done(struct qtfs_request *req)
 
 	if (!error && le32_to_cpu(rep->count) != run->buf->size)
 		error = -EIO;
-	/* First, so that no older answer is believed once the folios are clean. */
-	qtfs_changed(run->inode);
+	/*
+	 * First, so that once the folios are clean neither an answer that is under
+	 * way nor what is known from before the write is believed.
+	 */
+	qtfs_expire_attr(run->inode);
 	run_end(run, error, false);
-	if (error)
-		qtfs_expire_attr(run->inode);	/* its size is the server's again */
-	else
+	if (!error)
 		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
 	run_free(run, req->session);
 }
