@@ -63,7 +63,7 @@ private:
   void run();
   std::string line(const Record &record);
   const std::string &client(std::uint64_t session);
-  void write(const std::string &line);
+  void write(const std::string &text);
 
   Fd fd_;
   std::map<std::uint64_t, std::string> clients_; // the writer's

@@ -459,9 +459,11 @@ bool Checker::verify(const std::string &dir) const
   if (!wrong.empty())
     complain(root + ": " + wrong);
   for (const std::string &name : model_.paths()) {
-    wrong = compare(root + "/" + name, *model_.find(name));
+    const std::string path = std::string(root).append("/").append(name);
+
+    wrong = compare(path, *model_.find(name));
     if (!wrong.empty())
-      complain(root + "/" + name + ": " + wrong);
+      complain(std::string(path).append(": ").append(wrong));
   }
   wrong = compare_data(root + ".log", logged_);
   if (!wrong.empty())
@@ -486,6 +488,7 @@ int check(const std::string &dir, std::uint64_t seed, unsigned long operations,
 
   for (unsigned long i = 0; i < threads; i++)
     checkers.push_back(std::make_unique<Checker>(dir + "/t" + std::to_string(i), seed + i));
+  running.reserve(checkers.size());
   for (const std::unique_ptr<Checker> &checker : checkers)
     running.emplace_back([&good, &checker, operations] {
       if (!checker->run(operations))

@@ -79,14 +79,14 @@ int Model::parent(const std::string &path, Ref &directory, std::string &name) co
   return 0;
 }
 
-int Model::insert(const std::string &path, Ref inode)
+int Model::insert(const std::string &path, const Ref &inode)
 {
   Ref directory;
   std::string name;
 
   if (const int error = parent(path, directory, name))
     return error;
-  return directory->children.try_emplace(name, std::move(inode)).second ? 0 : EEXIST;
+  return directory->children.try_emplace(name, inode).second ? 0 : EEXIST;
 }
 
 int Model::mkdir(const std::string &path, unsigned mode)

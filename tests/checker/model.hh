@@ -56,7 +56,7 @@ private:
   int resolve(const std::string &path, Ref &inode) const;
   // The directory that @path is in, and its last name.  An errno if there is none.
   int parent(const std::string &path, Ref &directory, std::string &name) const;
-  int insert(const std::string &path, Ref inode);
+  int insert(const std::string &path, const Ref &inode);
 
   Ref root_;
 };

@@ -15,49 +15,54 @@ namespace {
 using enum Section;
 
 // [Mount] comes first where a name has to be looked up before.
-const auto operations = std::to_array<Operation>({
-  {"mount", Target::Object, 0, {Mount}},
-  {"lookup", Target::Object, 0, {Mount}},
-  {"getattr", Target::Object, 0, {Mount}},
-  {"getxattr", Target::Object, 0, {Mount}},
-  {"readlink", Target::Name, 0, {Mount}},
-  {"open", Target::Object, R_OK, {Mount, Open, Read}},
-  {"read", Target::Object, R_OK, {Mount, Open, Read}},
-  {"write", Target::Object, W_OK, {Mount, Open, Write}},
-  {"readdir", Target::Object, R_OK, {Mount, Readdir}},
-  {"mkdir", Target::Name, W_OK, {Mount, Mkdir}},
-  {"rmdir", Target::Name, W_OK, {Mount, Rmdir}},
-  {"create", Target::Name, W_OK, {Mount, Open, Write, Create}},
-  {"mknod", Target::Name, W_OK, {Mount, Create}},
-  {"unlink", Target::Name, W_OK, {Mount, Unlink}},
-  {"rename", Target::Name, W_OK, {Mount, Rename}},
-  {"link", Target::Name, W_OK, {Mount, Link}},
-  {"symlink", Target::Name, W_OK, {Mount, Symlink}},
-  {"setattr", Target::Object, 0, {Mount, Setattr}},
-  {"setxattr", Target::Object, W_OK, {Mount, Setxattr}},
-  {"kill", Target::Process, 0, {Kill}},
-  {"udsconnect", Target::Object, W_OK, {Udsconnect}},
-  {"remotemount", Target::Object, 0, {Remotemount}},
-  {"ioctl", Target::Object, 0, {Ioctl}},
-});
+const auto &operations()
+{
+  static const auto table = std::to_array<Operation>({
+    {"mount", Target::Object, 0, {Mount}},
+    {"lookup", Target::Object, 0, {Mount}},
+    {"getattr", Target::Object, 0, {Mount}},
+    {"getxattr", Target::Object, 0, {Mount}},
+    {"readlink", Target::Name, 0, {Mount}},
+    {"open", Target::Object, R_OK, {Mount, Open, Read}},
+    {"read", Target::Object, R_OK, {Mount, Open, Read}},
+    {"write", Target::Object, W_OK, {Mount, Open, Write}},
+    {"readdir", Target::Object, R_OK, {Mount, Readdir}},
+    {"mkdir", Target::Name, W_OK, {Mount, Mkdir}},
+    {"rmdir", Target::Name, W_OK, {Mount, Rmdir}},
+    {"create", Target::Name, W_OK, {Mount, Open, Write, Create}},
+    {"mknod", Target::Name, W_OK, {Mount, Create}},
+    {"unlink", Target::Name, W_OK, {Mount, Unlink}},
+    {"rename", Target::Name, W_OK, {Mount, Rename}},
+    {"link", Target::Name, W_OK, {Mount, Link}},
+    {"symlink", Target::Name, W_OK, {Mount, Symlink}},
+    {"setattr", Target::Object, 0, {Mount, Setattr}},
+    {"setxattr", Target::Object, W_OK, {Mount, Setxattr}},
+    {"kill", Target::Process, 0, {Kill}},
+    {"udsconnect", Target::Object, W_OK, {Udsconnect}},
+    {"remotemount", Target::Object, 0, {Remotemount}},
+    {"ioctl", Target::Object, 0, {Ioctl}},
+  });
+
+  return table;
+}
 
 } // namespace
 
 const Operation *find_operation(std::string_view name)
 {
-  const auto found = std::ranges::find_if(operations, [&](const Operation &operation) {
+  const auto found = std::ranges::find_if(operations(), [&](const Operation &operation) {
     return operation.name.size() == name.size() &&
            strncasecmp(operation.name.data(), name.data(), name.size()) == 0;
   });
 
-  return found == operations.end() ? nullptr : &*found;
+  return found == operations().end() ? nullptr : &*found;
 }
 
 std::string operation_names()
 {
   std::string names;
 
-  for (const Operation &operation : operations)
+  for (const Operation &operation : operations())
     names.append(names.empty() ? "" : " ").append(operation.name);
   return names;
 }

@@ -301,7 +301,7 @@ int check(const Options &options)
 {
   const Operation &operation = *find_operation(options.operation);
   if (operation.target != Target::Process && !options.item.starts_with('/'))
-    return complain("\"" + options.item + "\" doesn't begin with \"/\"", unknown);
+    return complain("\"" + options.item + R"(" doesn't begin with "/")", unknown);
   const Result<WhitelistText, std::string> whitelist = whitelist_to_check(options);
   if (!whitelist)
     return complain(whitelist.error(), unknown);

@@ -5,6 +5,7 @@
 // Exit status: 0 all is well, or done; 1 it isn't, or not done; 2 the command
 // line is wrong.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -84,10 +85,7 @@ Summary summarise(const Options &options)
 
 bool well(const std::vector<Finding> &findings)
 {
-  for (const Finding &finding : findings)
-    if (finding.serious)
-      return false;
-  return true;
+  return std::ranges::none_of(findings, &Finding::serious);
 }
 
 int show_summary(const Options &options)

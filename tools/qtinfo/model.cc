@@ -41,8 +41,7 @@ std::vector<std::uint64_t> numbers_below(const Snapshot &snapshot, const std::st
       numbers.push_back(number);
   }
   std::ranges::sort(numbers);
-  const auto repeated = std::ranges::unique(numbers);
-  numbers.erase(repeated.begin(), repeated.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   return numbers;
 }
 
