@@ -42,7 +42,9 @@ int qtfs_server_loop_connect(struct qtfs_loop_pair *pair)
 }
 EXPORT_SYMBOL_GPL(qtfs_server_loop_connect);
 
-static int listen_on(const struct qtfs_transport *transport, const char *host, unsigned int port)
+/* @param: what @host comes from. */
+static int listen_on(const struct qtfs_transport *transport, const char *param, const char *host,
+		     unsigned int port)
 {
 	struct qtfs_listener *listener = &qtfsd.listeners[qtfsd.nr_listeners];
 	struct qtfs_addr addr = { .net = qtfsd.net };
@@ -50,7 +52,7 @@ static int listen_on(const struct qtfs_transport *transport, const char *host, u
 
 	error = transport->parse(&addr, host, port);
 	if (error) {
-		pr_err("%s port %u is no address of %s\n", host, port, transport->name);
+		pr_err("%s=%s with port %u is no address\n", param, host, port);
 		return error;
 	}
 	qtfsd_listener_init(listener);
@@ -86,12 +88,13 @@ int qtfsd_listen_start(void)
 
 	qtfsd.net = get_net(current->nsproxy->net_ns);
 	if (qtfs_server_ip)
-		error = listen_on(&qtfs_transport_tcp, qtfs_server_ip, qtfs_server_port);
+		error = listen_on(&qtfs_transport_tcp, "qtfs_server_ip", qtfs_server_ip,
+				  qtfs_server_port);
 	if (!error && qtfs_server_vsock_cid)
-		error = listen_on(&qtfs_transport_vsock, qtfs_server_vsock_cid,
-				  qtfs_server_vsock_port);
+		error = listen_on(&qtfs_transport_vsock, "qtfs_server_vsock_cid",
+				  qtfs_server_vsock_cid, qtfs_server_vsock_port);
 	if (!error && qtfs_loop)
-		error = listen_on(&qtfs_transport_loop, "", 0);
+		error = listen_on(&qtfs_transport_loop, "qtfs_loop", "", 0);
 	if (!error) {
 		error = qtfs_pcie_init(QTFS_PCIE_SERVER, qtfsd_listener_init);
 		qtfsd.pcie = !error;
