@@ -30,7 +30,7 @@ struct qtfs_loop_pair {
 	void *data[2];			/* written by that end */
 };
 
-/* One end, conn->priv. */
+/* One end. */
 struct loop_end {
 	struct qtfs_ring ring;
 	struct qtfs_loop_pair *pair;
@@ -144,7 +144,6 @@ static int loop_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 	struct qtfs_loop_pair *pair = pair_alloc();
 	struct loop_end *end;
 	int error;
-	long left;
 
 	if (!pair)
 		return -ENOMEM;
@@ -153,22 +152,12 @@ static int loop_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 	if (!end)
 		goto out;
 	qtfs_ring_open(&end->ring, 1);
-	/* Pairs with loop_shutdown(). */
-	smp_store_release(&conn->priv, end);
+	qtfs_ring_give(&end->ring, conn);
 	strscpy(conn->peer, addr->text, sizeof(conn->peer));
 
 	error = offer(pair);
-	if (error)
-		goto out;
-	left = wait_event_killable_timeout(pair->wq[CLIENT],
-					   qtfs_ring_joined(&end->ring) ||
-					   READ_ONCE(end->ring.error), timeout);
-	if (left < 0)
-		error = -EINTR;
-	else if (!left)
-		error = -ETIMEDOUT;
-	else
-		error = READ_ONCE(end->ring.error);
+	if (!error)
+		error = qtfs_ring_wait_joined(&end->ring, timeout);
 out:
 	kref_put(&pair->ref, pair_release);
 	return error;
@@ -213,9 +202,8 @@ static int loop_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 	if (!end)
 		return -ENOMEM;
 	strscpy(conn->peer, "loop", sizeof(conn->peer));
-	/* Pairs with loop_shutdown(). */
-	smp_store_release(&conn->priv, end);
 	qtfs_ring_open(&end->ring, 1);
+	qtfs_ring_give(&end->ring, conn);
 	return 0;
 }
 
@@ -237,37 +225,13 @@ static void loop_unlisten(struct qtfs_listener *listener)
 		kref_put(&pair->ref, pair_release);
 }
 
-static ssize_t loop_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
-{
-	struct loop_end *end = conn->priv;
-
-	return qtfs_ring_send(&end->ring, from, wait);
-}
-
-static int loop_recv(struct qtfs_conn *conn, struct iov_iter *to)
-{
-	struct loop_end *end = conn->priv;
-
-	return qtfs_ring_recv(&end->ring, to);
-}
-
-static void loop_shutdown(struct qtfs_conn *conn)
-{
-	/* Pairs with smp_store_release() where the end was made. */
-	struct loop_end *end = smp_load_acquire(&conn->priv);
-
-	if (end)
-		qtfs_ring_break(&end->ring, -ESHUTDOWN);
-}
-
 static void loop_close(struct qtfs_conn *conn)
 {
-	struct loop_end *end = conn->priv;
+	struct qtfs_ring *ring = qtfs_ring_take(conn);
+	struct loop_end *end = container_of(ring, struct loop_end, ring);
 
-	conn->priv = NULL;
-	if (!end)
+	if (!ring)
 		return;
-	qtfs_ring_break(&end->ring, -ESHUTDOWN);
 	kref_put(&end->pair->ref, pair_release);
 	kfree(end);
 }
@@ -280,8 +244,8 @@ const struct qtfs_transport qtfs_transport_loop = {
 	.accept = loop_accept,
 	.shutdown_listener = loop_shutdown_listener,
 	.unlisten = loop_unlisten,
-	.send = loop_send,
-	.recv = loop_recv,
-	.shutdown = loop_shutdown,
+	.send = qtfs_ring_send,
+	.recv = qtfs_ring_recv,
+	.shutdown = qtfs_ring_shutdown,
 	.close = loop_close,
 };

@@ -124,10 +124,10 @@ static void window_ring(struct window *window, unsigned int channel)
 	const struct half *other = half(window, !here);
 	u32 vector = channel + 1;
 
-	if (vector >= le32_to_cpu(READ_ONCE(other->vectors)))
+	if (vector >= qtfs_ring_get(&other->vectors))
 		vector = 0;
 	/* writel() orders what was written to the window before the bell. */
-	writel((le32_to_cpu(READ_ONCE(other->position)) & 0xffff) << 16 | vector,
+	writel((qtfs_ring_get(&other->position) & 0xffff) << 16 | vector,
 	       window->regs + REG_DOORBELL);
 }
 
@@ -165,8 +165,8 @@ static bool other_is_there(const struct window *window)
 {
 	const struct half *other = half(window, !here);
 
-	return le32_to_cpu(READ_ONCE(other->magic)) == MAGIC &&
-	       le32_to_cpu(READ_ONCE(other->version)) == VERSION;
+	return qtfs_ring_get(&other->magic) == MAGIC &&
+	       qtfs_ring_get(&other->version) == VERSION;
 }
 
 static void break_all(struct window *window, int error)
@@ -183,9 +183,9 @@ static void break_all(struct window *window, int error)
 static void heart_work(struct work_struct *work)
 {
 	struct window *window = container_of(work, struct window, heart.work);
-	u32 beat = le32_to_cpu(READ_ONCE(half(window, !here)->heartbeat));
+	u32 beat = qtfs_ring_get(&half(window, !here)->heartbeat);
 
-	WRITE_ONCE(half(window, here)->heartbeat, cpu_to_le32(++window->beat));
+	qtfs_ring_put(&half(window, here)->heartbeat, ++window->beat);
 	if (beat != window->beat_seen) {
 		window->beat_seen = beat;
 		window->beat_at = jiffies;
@@ -232,8 +232,7 @@ static void channel_open(struct channel *channel, struct qtfs_conn *conn, u32 ge
 	if (window->gone)
 		qtfs_ring_break(&channel->ring, -ENODEV);
 	spin_unlock(&window->lock);
-	/* Pairs with pcie_shutdown(). */
-	smp_store_release(&conn->priv, channel);
+	qtfs_ring_give(&channel->ring, conn);
 	snprintf(conn->peer, sizeof(conn->peer), "pcie %s:%u", pci_name(window->pdev),
 		 channel->number);
 }
@@ -276,19 +275,11 @@ static int pcie_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 			unsigned long timeout)
 {
 	struct channel *channel = take_any(addr->name);
-	struct qtfs_ring *ring;
-	long left;
 
 	if (IS_ERR(channel))
 		return PTR_ERR(channel);
-	ring = &channel->ring;
-	channel_open(channel, conn, le32_to_cpu(READ_ONCE(ring->mine->generation)) + 1);
-	left = wait_event_killable_timeout(channel->wq,
-					   qtfs_ring_joined(ring) || READ_ONCE(ring->error),
-					   timeout);
-	if (left < 0)
-		return -EINTR;
-	return left ? READ_ONCE(ring->error) : -ETIMEDOUT;
+	channel_open(channel, conn, qtfs_ring_get(&channel->ring.mine->generation) + 1);
+	return qtfs_ring_wait_joined(&channel->ring, timeout);
 }
 
 /* @addr names the window that qtfs_pcie_init() starts the listener for. */
@@ -308,15 +299,10 @@ static struct channel *take_opened(struct window *window)
 
 	for (i = 0; i < CHANNELS; i++) {
 		struct channel *channel = &window->channels[i];
-		const struct qtfs_ring_line *peer = channel->ring.peer;
 		u32 generation;
 
-		if (le32_to_cpu(READ_ONCE(peer->state)) != QTFS_RING_OPEN)
-			continue;
-		/* The generation was written before the state. */
-		smp_rmb();
-		generation = le32_to_cpu(READ_ONCE(peer->generation));
-		if (generation == channel->seen || !channel_take(channel))
+		if (!qtfs_ring_opened(&channel->ring, &generation) ||
+		    generation == channel->seen || !channel_take(channel))
 			continue;
 		channel->seen = generation;
 		return channel;
@@ -349,38 +335,12 @@ static void pcie_unlisten(struct qtfs_listener *listener)
 {
 }
 
-static ssize_t pcie_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
-{
-	struct channel *channel = conn->priv;
-
-	return qtfs_ring_send(&channel->ring, from, wait);
-}
-
-static int pcie_recv(struct qtfs_conn *conn, struct iov_iter *to)
-{
-	struct channel *channel = conn->priv;
-
-	return qtfs_ring_recv(&channel->ring, to);
-}
-
-static void pcie_shutdown(struct qtfs_conn *conn)
-{
-	/* Pairs with smp_store_release() in channel_open(). */
-	struct channel *channel = smp_load_acquire(&conn->priv);
-
-	if (channel)
-		qtfs_ring_break(&channel->ring, -ESHUTDOWN);
-}
-
 static void pcie_close(struct qtfs_conn *conn)
 {
-	struct channel *channel = conn->priv;
+	struct qtfs_ring *ring = qtfs_ring_take(conn);
 
-	conn->priv = NULL;
-	if (!channel)
-		return;
-	qtfs_ring_break(&channel->ring, -ESHUTDOWN);
-	channel_free(channel);
+	if (ring)
+		channel_free(container_of(ring, struct channel, ring));
 }
 
 const struct qtfs_transport qtfs_transport_pcie = {
@@ -391,9 +351,9 @@ const struct qtfs_transport qtfs_transport_pcie = {
 	.accept = pcie_accept,
 	.shutdown_listener = pcie_shutdown_listener,
 	.unlisten = pcie_unlisten,
-	.send = pcie_send,
-	.recv = pcie_recv,
-	.shutdown = pcie_shutdown,
+	.send = qtfs_ring_send,
+	.recv = qtfs_ring_recv,
+	.shutdown = qtfs_ring_shutdown,
 	.close = pcie_close,
 };
 
@@ -474,8 +434,8 @@ static void init_channels(struct window *window)
 		ring->wq = &channel->wq;
 		ring->bell = pcie_bell;
 		/* What was before this module came is over, for both sides. */
-		WRITE_ONCE(ring->mine->state, cpu_to_le32(QTFS_RING_CLOSED));
-		channel->seen = le32_to_cpu(READ_ONCE(ring->peer->generation));
+		qtfs_ring_put(&ring->mine->state, QTFS_RING_CLOSED);
+		channel->seen = qtfs_ring_get(&ring->peer->generation);
 	}
 }
 
@@ -484,13 +444,13 @@ static void half_open(struct window *window)
 {
 	struct half *mine = half(window, here);
 
-	window->beat = le32_to_cpu(READ_ONCE(mine->heartbeat));
-	WRITE_ONCE(mine->version, cpu_to_le32(VERSION));
-	WRITE_ONCE(mine->position, cpu_to_le32(readl(window->regs + REG_POSITION)));
-	WRITE_ONCE(mine->vectors, cpu_to_le32(window->vectors));
+	window->beat = qtfs_ring_get(&mine->heartbeat);
+	qtfs_ring_put(&mine->version, VERSION);
+	qtfs_ring_put(&mine->position, readl(window->regs + REG_POSITION));
+	qtfs_ring_put(&mine->vectors, window->vectors);
 	/* The other side believes the rest once it sees this. */
 	smp_wmb();
-	WRITE_ONCE(mine->magic, cpu_to_le32(MAGIC));
+	qtfs_ring_put(&mine->magic, MAGIC);
 	window->beat_at = jiffies;
 	schedule_delayed_work(&window->heart, 0);
 	window_ring(window, CHANNELS);
@@ -499,7 +459,7 @@ static void half_open(struct window *window)
 static void half_close(struct window *window)
 {
 	cancel_delayed_work_sync(&window->heart);
-	WRITE_ONCE(half(window, here)->magic, 0);
+	qtfs_ring_put(&half(window, here)->magic, 0);
 }
 
 static int start_listener(struct window *window)

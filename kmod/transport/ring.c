@@ -43,16 +43,6 @@
 #define SPIN_MAX_NS	200000
 #define WATCHDOG	(HZ / 2)
 
-static u32 get32(const __le32 *field)
-{
-	return le32_to_cpu(READ_ONCE(*field));
-}
-
-static void put32(__le32 *field, u32 value)
-{
-	WRITE_ONCE(*field, cpu_to_le32(value));
-}
-
 void qtfs_ring_open(struct qtfs_ring *ring, u32 generation)
 {
 	struct qtfs_ring_line *mine = ring->mine;
@@ -63,34 +53,53 @@ void qtfs_ring_open(struct qtfs_ring *ring, u32 generation)
 	ring->spin_ns = SPIN_MIN_NS;
 	WRITE_ONCE(ring->error, 0);
 
-	put32(&mine->head, 0);
-	put32(&mine->tail, 0);
-	put32(&mine->want_data, 0);
-	put32(&mine->want_room, 0);
+	qtfs_ring_put(&mine->head, 0);
+	qtfs_ring_put(&mine->tail, 0);
+	qtfs_ring_put(&mine->want_data, 0);
+	qtfs_ring_put(&mine->want_room, 0);
 	/* The counters are right before the peer may believe them. */
 	smp_wmb();
-	put32(&mine->generation, generation);
+	qtfs_ring_put(&mine->generation, generation);
 	/* Pairs with the one in joined(). */
 	smp_wmb();
-	put32(&mine->state, QTFS_RING_OPEN);
+	qtfs_ring_put(&mine->state, QTFS_RING_OPEN);
 	/* Before the peer is woken to look at it. */
 	smp_mb();
 	ring->bell(ring);
 }
 
-bool qtfs_ring_joined(const struct qtfs_ring *ring)
+bool qtfs_ring_opened(const struct qtfs_ring *ring, u32 *generation)
 {
-	if (get32(&ring->peer->state) != QTFS_RING_OPEN)
+	if (qtfs_ring_get(&ring->peer->state) != QTFS_RING_OPEN)
 		return false;
 	/* Pairs with the barrier between generation and state in open(). */
 	smp_rmb();
-	return get32(&ring->peer->generation) == ring->generation;
+	*generation = qtfs_ring_get(&ring->peer->generation);
+	return true;
+}
+
+bool qtfs_ring_joined(const struct qtfs_ring *ring)
+{
+	u32 generation;
+
+	return qtfs_ring_opened(ring, &generation) && generation == ring->generation;
+}
+
+int qtfs_ring_wait_joined(struct qtfs_ring *ring, unsigned long timeout)
+{
+	long left = wait_event_killable_timeout(*ring->wq,
+						qtfs_ring_joined(ring) ||
+						READ_ONCE(ring->error), timeout);
+
+	if (left < 0)
+		return -EINTR;
+	return left ? READ_ONCE(ring->error) : -ETIMEDOUT;
 }
 
 void qtfs_ring_break(struct qtfs_ring *ring, int error)
 {
 	cmpxchg(&ring->error, 0, error);
-	put32(&ring->mine->state, QTFS_RING_CLOSED);
+	qtfs_ring_put(&ring->mine->state, QTFS_RING_CLOSED);
 	/* Before the peer is woken to look at it. */
 	smp_mb();
 	ring->bell(ring);
@@ -100,7 +109,7 @@ void qtfs_ring_break(struct qtfs_ring *ring, int error)
 /* Room in the outgoing ring, or -EPROTO. */
 static int room(const struct qtfs_ring *ring)
 {
-	u32 used = ring->head - get32(&ring->peer->tail);
+	u32 used = ring->head - qtfs_ring_get(&ring->peer->tail);
 
 	return used <= ring->size ? ring->size - used : -EPROTO;
 }
@@ -108,7 +117,7 @@ static int room(const struct qtfs_ring *ring)
 /* Bytes in the incoming ring, or -EPROTO. */
 static int filled(const struct qtfs_ring *ring)
 {
-	u32 used = get32(&ring->peer->head) - ring->tail;
+	u32 used = qtfs_ring_get(&ring->peer->head) - ring->tail;
 
 	return used <= ring->size ? used : -EPROTO;
 }
@@ -126,7 +135,7 @@ static int look_once(struct qtfs_ring *ring, int (*look)(const struct qtfs_ring 
 	if (!qtfs_ring_joined(ring)) {
 		/* The peer's last words came before it left. */
 		smp_rmb();
-		if (get32(&ring->peer->generation) != ring->generation || look == room)
+		if (qtfs_ring_get(&ring->peer->generation) != ring->generation || look == room)
 			return -EPIPE;
 		return look(ring) ?: -EPIPE;
 	}
@@ -158,11 +167,11 @@ static int look_out(struct qtfs_ring *ring, int (*look)(const struct qtfs_ring *
 	int n = look_around(ring, look);
 
 	while (!n) {
-		put32(want, 1);
+		qtfs_ring_put(want, 1);
 		/* Pairs with the one in publish(). */
 		smp_mb();
 		wait_event_idle_timeout(*ring->wq, (n = look_once(ring, look)), WATCHDOG);
-		put32(want, 0);
+		qtfs_ring_put(want, 0);
 	}
 	return n;
 }
@@ -170,10 +179,10 @@ static int look_out(struct qtfs_ring *ring, int (*look)(const struct qtfs_ring *
 /* Shows the peer a new value of a counter, and wakes it if it waits for that. */
 static void publish(struct qtfs_ring *ring, __le32 *counter, u32 value, const __le32 *wanted)
 {
-	put32(counter, value);
+	qtfs_ring_put(counter, value);
 	/* Pairs with the one in look_out(). */
 	smp_mb();
-	if (get32(wanted))
+	if (qtfs_ring_get(wanted))
 		ring->bell(ring);
 }
 
@@ -202,8 +211,34 @@ static size_t copy_out(struct qtfs_ring *ring, struct iov_iter *to, size_t len)
 	return n;
 }
 
-ssize_t qtfs_ring_send(struct qtfs_ring *ring, struct iov_iter *from, bool wait)
+void qtfs_ring_give(struct qtfs_ring *ring, struct qtfs_conn *conn)
 {
+	/* Pairs with qtfs_ring_shutdown(). */
+	smp_store_release(&conn->priv, ring);
+}
+
+struct qtfs_ring *qtfs_ring_take(struct qtfs_conn *conn)
+{
+	struct qtfs_ring *ring = conn->priv;
+
+	conn->priv = NULL;
+	if (ring)
+		qtfs_ring_break(ring, -ESHUTDOWN);
+	return ring;
+}
+
+void qtfs_ring_shutdown(struct qtfs_conn *conn)
+{
+	/* Pairs with smp_store_release() in qtfs_ring_give(). */
+	struct qtfs_ring *ring = smp_load_acquire(&conn->priv);
+
+	if (ring)
+		qtfs_ring_break(ring, -ESHUTDOWN);
+}
+
+ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
+{
+	struct qtfs_ring *ring = conn->priv;
 	ssize_t sent = 0;
 
 	while (iov_iter_count(from)) {
@@ -229,8 +264,10 @@ ssize_t qtfs_ring_send(struct qtfs_ring *ring, struct iov_iter *from, bool wait)
 	return sent;
 }
 
-int qtfs_ring_recv(struct qtfs_ring *ring, struct iov_iter *to)
+int qtfs_ring_recv(struct qtfs_conn *conn, struct iov_iter *to)
 {
+	struct qtfs_ring *ring = conn->priv;
+
 	while (iov_iter_count(to)) {
 		int used = look_out(ring, filled, &ring->mine->want_data);
 		size_t n;

@@ -49,14 +49,37 @@ struct qtfs_ring {
 	int error;			/* set once: the connection is broken */
 };
 
+/* The fields of a line, as the other side may change them at any time. */
+static inline u32 qtfs_ring_get(const __le32 *field)
+{
+	return le32_to_cpu(READ_ONCE(*field));
+}
+
+static inline void qtfs_ring_put(__le32 *field, u32 value)
+{
+	WRITE_ONCE(*field, cpu_to_le32(value));
+}
+
 /* Begins a connection on this side: nothing is under way in either direction. */
 void qtfs_ring_open(struct qtfs_ring *ring, u32 generation);
+/* Whether the other side has a connection open, and which one. */
+bool qtfs_ring_opened(const struct qtfs_ring *ring, u32 *generation);
 /* Whether the other side has joined this very connection, and not left it. */
 bool qtfs_ring_joined(const struct qtfs_ring *ring);
+/* Waits for that.  -ETIMEDOUT after @timeout jiffies, -EINTR when killed. */
+int qtfs_ring_wait_joined(struct qtfs_ring *ring, unsigned long timeout);
 /* Ends it: what waits fails with @error, the peer is told.  From any context. */
 void qtfs_ring_break(struct qtfs_ring *ring, int error);
-/* As struct qtfs_transport says.  Only between open and the owner's close. */
-ssize_t qtfs_ring_send(struct qtfs_ring *ring, struct iov_iter *from, bool wait);
-int qtfs_ring_recv(struct qtfs_ring *ring, struct iov_iter *to);
+
+/*
+ * A connection over an open ring, for struct qtfs_transport.  The owner gives
+ * the ring to the connection once it is open, and takes it back in close(): the
+ * ring, already broken, or NULL if there never was one.
+ */
+void qtfs_ring_give(struct qtfs_ring *ring, struct qtfs_conn *conn);
+struct qtfs_ring *qtfs_ring_take(struct qtfs_conn *conn);
+ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait);
+int qtfs_ring_recv(struct qtfs_conn *conn, struct iov_iter *to);
+void qtfs_ring_shutdown(struct qtfs_conn *conn);
 
 #endif /* QTFS_RING_H */
