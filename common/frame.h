@@ -287,7 +287,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return qtfs_flags_ok(rename->flags, rename->reserved, 7);
 	}
 	case QTFS_OP_OPEN:
-	case QTFS_OP_CREATE: {
+	case QTFS_OP_CREATE:
+	case QTFS_OP_TMPFILE: {
 		const struct qtfs_open *open = (const struct qtfs_open *)body;
 
 		return qtfs_flags_ok(open->flags, 0, QTFS_O_MASK) &&
@@ -314,6 +315,23 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return !((const struct qtfs_lseek *)body)->reserved;
 	case QTFS_OP_CANCEL:
 		return !((const struct qtfs_cancel *)body)->reserved;
+	case QTFS_OP_LOCK: {
+		const struct qtfs_lock *lock = (const struct qtfs_lock *)body;
+
+		return qtfs_flags_ok(lock->flags, lock->reserved, QTFS_LOCK_ALL);
+	}
+	case QTFS_OP_FILEATTR_SET: {
+		const struct qtfs_fileattr *fa = (const struct qtfs_fileattr *)body;
+
+		return qtfs_flags_ok(fa->valid, fa->reserved,
+				     QTFS_FILEATTR_FLAGS | QTFS_FILEATTR_FSX);
+	}
+	case QTFS_OP_COPY: {
+		const struct qtfs_copy *copy = (const struct qtfs_copy *)body;
+
+		return qtfs_flags_ok(copy->flags, copy->reserved,
+				     QTFS_COPY_CLONE | QTFS_COPY_DEDUPE);
+	}
 	case QTFS_OP_GETXATTR:
 	case QTFS_OP_LISTXATTR:
 		return !((const struct qtfs_getxattr *)body)->reserved;

@@ -106,7 +106,19 @@ enum qtfs_name_kind {
 	X(31, BYE, 0, NONE, NONE,					\
 	  0, 0)								\
 	X(32, CANCEL, QTFS_ONE_WAY, NONE, NONE,				\
-	  sizeof(struct qtfs_cancel), 0)
+	  sizeof(struct qtfs_cancel), 0)				\
+	X(33, LOCK, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,		\
+	  sizeof(struct qtfs_lock), sizeof(struct qtfs_lock_rep))	\
+	X(34, FILEATTR_GET, QTFS_HAS_NODE, NONE, NONE,			\
+	  0, sizeof(struct qtfs_fileattr))				\
+	X(35, FILEATTR_SET, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_fileattr), sizeof(struct qtfs_attr_rep))	\
+	X(36, TMPFILE, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_open), sizeof(struct qtfs_open_rep))	\
+	X(37, COPY, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,		\
+	  sizeof(struct qtfs_copy), sizeof(struct qtfs_copy_rep))	\
+	X(38, SYNCFS, QTFS_HAS_NODE, NONE, NONE,			\
+	  0, 0)
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

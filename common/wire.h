@@ -401,6 +401,87 @@ struct qtfs_cancel {
 QTFS_ASSERT(sizeof(struct qtfs_cancel) == 16);
 
 /*
+ * LOCK: fcntl(2) and flock(2).  What has to be waited for is answered at once with
+ * QTFS_LOCK_WAITING; when the wait is over, an event with its number tells the
+ * client to ask again, with QTFS_LOCK_WAIT and the same number.
+ */
+
+/* qtfs_lock.flags; one at most of the last three */
+#define QTFS_LOCK_FLOCK		0x01	/* of the open file, all of it; owner is ignored */
+#define QTFS_LOCK_OFD		0x02	/* of the open file, a range */
+#define QTFS_LOCK_TEST		0x04	/* what is in the way? */
+#define QTFS_LOCK_WAIT		0x08	/* wait for it */
+#define QTFS_LOCK_CANCEL	0x10	/* no longer; success: the lock was got before */
+#define QTFS_LOCK_ALL		0x1f
+
+struct qtfs_lock {
+	__le64 owner;		/* the client's number for who locks */
+	__le64 start;
+	__le64 end;		/* the last byte, 2^63 - 1: wherever the end be */
+	__le64 wait;		/* the client's number for the wait */
+	__le32 flags;		/* QTFS_LOCK_* */
+	__le32 type;		/* 0 read, 1 write, 2 unlock */
+	__le32 pid;		/* the process, told to those who test */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_lock) == 48);
+
+/* qtfs_lock_rep.flags */
+#define QTFS_LOCK_WAITING	0x01
+
+/* The first four are the answer to QTFS_LOCK_TEST; type 2: nothing is in the way. */
+struct qtfs_lock_rep {
+	__le64 start;
+	__le64 end;
+	__le32 type;
+	__le32 pid;		/* negative: not of this client; -1: of an open file */
+	__le32 flags;
+	__le32 reserved;
+	struct qtfs_attr attr;	/* after the lock was got */
+};
+QTFS_ASSERT(sizeof(struct qtfs_lock_rep) == 184);
+
+/* FILEATTR_GET, FILEATTR_SET: FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR and their kind */
+
+/* qtfs_fileattr.valid; one of them in FILEATTR_SET */
+#define QTFS_FILEATTR_FLAGS	0x01	/* flags */
+#define QTFS_FILEATTR_FSX	0x02	/* all the others */
+
+struct qtfs_fileattr {
+	__le32 valid;
+	__le32 flags;		/* FS_*_FL */
+	__le32 xflags;		/* FS_XFLAG_* */
+	__le32 extsize;
+	__le32 nextents;
+	__le32 projid;
+	__le32 cowextsize;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_fileattr) == 32);
+
+/* COPY: copy_file_range(2), FICLONERANGE, FIDEDUPERANGE; the open is written to */
+
+/* qtfs_copy.flags, one at most */
+#define QTFS_COPY_CLONE		0x01	/* share the blocks, or fail */
+#define QTFS_COPY_DEDUPE	0x02	/* likewise, if the data are equal */
+
+struct qtfs_copy {
+	__le64 from;		/* the open that is read */
+	__le64 from_offset;
+	__le64 offset;
+	__le64 len;
+	__le32 flags;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_copy) == 40);
+
+struct qtfs_copy_rep {
+	__le64 count;		/* bytes; may be less than was asked for */
+	struct qtfs_attr attr;	/* of the file written to, after it */
+};
+QTFS_ASSERT(sizeof(struct qtfs_copy_rep) == 160);
+
+/*
  * NOTIFY, from the server, unasked: a row of qtfs_event, each padded with zeros
  * to eight bytes.  Whatever changed was changed by somebody else than this
  * session, and belongs to a file that it has a node of.
@@ -410,6 +491,7 @@ QTFS_ASSERT(sizeof(struct qtfs_cancel) == 16);
 #define QTFS_EVENT_INODE	0x01	/* attributes or data of the file */
 #define QTFS_EVENT_NAME		0x02	/* the directory's entry of that name */
 #define QTFS_EVENT_ALL		0x04	/* too much to tell: anything at all */
+#define QTFS_EVENT_LOCK		0x08	/* the wait for a lock is over; ino is its number */
 
 struct qtfs_event {
 	__le64 ino;

@@ -97,6 +97,7 @@ int exec_rename(Call &call);
 
 int exec_open(Call &call);
 int exec_create(Call &call);
+int exec_tmpfile(Call &call);
 
 int exec_read(Call &call);
 int exec_write(Call &call);
@@ -108,6 +109,8 @@ int exec_readdir(Call &call);
 int exec_getattr(Call &call);
 int exec_setattr(Call &call);
 int exec_statfs(Call &call);
+int exec_fileattr_get(Call &call);
+int exec_fileattr_set(Call &call);
 
 int exec_getxattr(Call &call);
 int exec_setxattr(Call &call);

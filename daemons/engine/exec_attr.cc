@@ -121,6 +121,17 @@ int exec_setattr(Call &call)
   return status;
 }
 
+// As with GETATTR, the module has what is asked for, and sets it as the caller.
+int exec_fileattr_get(Call &call)
+{
+  return call.judge.allows(Section::Mount, call.slot.path(0)) ? 0 : EACCES;
+}
+
+int exec_fileattr_set(Call &call)
+{
+  return call.judge.allows(Section::Setattr, call.slot.path(0)) ? 0 : EACCES;
+}
+
 int exec_statfs(Call &call)
 {
   constexpr long st_valid = 0x20; // between kernel and C library only

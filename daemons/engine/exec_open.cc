@@ -165,4 +165,23 @@ int exec_create(Call &call)
   return EBUSY;
 }
 
+// A file without a name is judged like one in that directory whose name is of no
+// importance.  One that an engine made before it died went with it.
+int exec_tmpfile(Call &call)
+{
+  const auto &body = call.slot.body<qtfs_open>();
+  const std::uint32_t flags = le(body.flags);
+  const std::string_view path = call.slot.path(0);
+
+  if (!call.judge.allows_open(flags, path) || !call.judge.allows(Section::Create, path))
+    return EACCES;
+  call.begin();
+  const int fd =
+    ::openat(call.slot.node(), ".", (to_native(flags & ~QTFS_O_TRUNC) & ~O_DIRECTORY) | O_TMPFILE,
+             le(body.mode) & 07777);
+  if (fd >= 0)
+    call.slot.set_flags(QTFS_OPENED_CREATED);
+  return call.reply(fd);
+}
+
 } // namespace qtfs::engine

@@ -223,6 +223,8 @@ const struct file_operations qtfs_dir_ops = {
 	.read = generic_read_dir,
 	.iterate_shared = qtfs_iterate,
 	.llseek = qtfs_dir_llseek,
+	.lock = qtfs_lock,
+	.flock = qtfs_flock,
 	.fsync = qtfs_fsync,
 	.setlease = QTFS_NOSETLEASE,
 };

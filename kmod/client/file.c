@@ -329,6 +329,10 @@ const struct file_operations qtfs_file_ops = {
 	.splice_read = filemap_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fallocate = qtfs_fallocate,
+	.copy_file_range = qtfs_copy_file_range,
+	.remap_file_range = qtfs_remap_file_range,
+	.lock = qtfs_lock,
+	.flock = qtfs_flock,
 	.fsync = qtfs_fsync,
 	.setlease = QTFS_NOSETLEASE,
 };
@@ -341,6 +345,8 @@ const struct file_operations qtfs_uncached_file_ops = {
 	.write_iter = qtfs_uncached_write_iter,
 	.splice_read = copy_splice_read,
 	.splice_write = iter_file_splice_write,
+	.lock = qtfs_lock,
+	.flock = qtfs_flock,
 	.fsync = qtfs_fsync,
 	.setlease = QTFS_NOSETLEASE,
 };

@@ -48,6 +48,8 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 
 void qtfs_free_inode(struct inode *inode)
 {
+	if (S_ISLNK(inode->i_mode))
+		kfree(inode->i_link);
 	kmem_cache_free(inode_cache, qtfs_i(inode));
 }
 
@@ -93,6 +95,8 @@ QTFS_DEFINE_GETATTR(qtfs_getattr);
 QTFS_DEFINE_SETATTR(qtfs_setattr);
 QTFS_DEFINE_GET_INODE_ACL(qtfs_get_inode_acl);
 QTFS_DEFINE_SET_ACL(qtfs_set_acl_entry);
+QTFS_DEFINE_FILEATTR_GET(qtfs_fileattr_get);
+QTFS_DEFINE_FILEATTR_SET(qtfs_fileattr_set);
 
 /* Of everything that is neither a directory nor a symbolic link. */
 static const struct inode_operations file_inode_ops = {
@@ -102,6 +106,7 @@ static const struct inode_operations file_inode_ops = {
 	.listxattr = qtfs_listxattr,
 	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
 	.set_acl = QTFS_OP(qtfs_set_acl_entry),
+	QTFS_FILEATTR_OPS(qtfs_fileattr_get, qtfs_fileattr_set)
 };
 
 static const struct inode_operations symlink_inode_ops = {

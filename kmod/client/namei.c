@@ -502,6 +502,51 @@ lookup:
 	return finish_no_open(file, alias);
 }
 
+#ifdef QTFS_HAVE_TMPFILE_FILE
+/* open(2) with O_TMPFILE; older kernels open the file in a second step, which needs a name. */
+static int qtfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file,
+			umode_t mode)
+{
+	struct qtfs_session *session = qtfs_session_of(dir->i_sb);
+	struct dentry *dentry = file->f_path.dentry;
+	struct qtfs_open_rep rep;
+	struct qtfs_open body = {
+		.flags = cpu_to_le32((qtfs_open_flags(file) & ~QTFS_O_DIRECTORY) |
+				     (file->f_flags & O_EXCL ? QTFS_O_EXCL : 0)),
+		.mode = cpu_to_le32(mode & S_IALLUGO),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_TMPFILE,
+		.node = qtfs_dentry_node(dentry->d_parent),
+		.body = &body,
+		.reply = &rep,
+	};
+	struct inode *inode;
+	int error;
+
+	error = qtfs_rpc_call(session, &rpc);
+	if (error)
+		return error;
+	inode = qtfs_iget(dir->i_sb, &rep.attr, &rpc.age);
+	if (IS_ERR(inode)) {
+		error = PTR_ERR(inode);
+		qtfs_forget(session, le64_to_cpu(rep.node));
+		goto release;
+	}
+	error = qtfs_dentry_prepare(dentry, le64_to_cpu(rep.node), session);
+	if (error) {
+		iput(inode);
+		goto release;
+	}
+	d_instantiate(dentry, inode);
+	return qtfs_open_finish(file, dentry, &rep);
+
+release:
+	qtfs_release_open(session, le64_to_cpu(rep.open));
+	return error;
+}
+#endif
+
 QTFS_DEFINE_D_REVALIDATE(revalidate);
 
 const struct dentry_operations qtfs_dentry_ops = {
@@ -520,6 +565,11 @@ QTFS_DEFINE_GETATTR(qtfs_getattr);
 QTFS_DEFINE_SETATTR(qtfs_setattr);
 QTFS_DEFINE_GET_INODE_ACL(qtfs_get_inode_acl);
 QTFS_DEFINE_SET_ACL(qtfs_set_acl_entry);
+QTFS_DEFINE_FILEATTR_GET(qtfs_fileattr_get);
+QTFS_DEFINE_FILEATTR_SET(qtfs_fileattr_set);
+#ifdef QTFS_HAVE_TMPFILE_FILE
+QTFS_DEFINE_TMPFILE(qtfs_tmpfile);
+#endif
 
 const struct inode_operations qtfs_dir_inode_ops = {
 	.lookup = qtfs_lookup,
@@ -538,4 +588,8 @@ const struct inode_operations qtfs_dir_inode_ops = {
 	.listxattr = qtfs_listxattr,
 	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
 	.set_acl = QTFS_OP(qtfs_set_acl_entry),
+#ifdef QTFS_HAVE_TMPFILE_FILE
+	.tmpfile = QTFS_OP(qtfs_tmpfile),
+#endif
+	QTFS_FILEATTR_OPS(qtfs_fileattr_get, qtfs_fileattr_set)
 };

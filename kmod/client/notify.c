@@ -100,6 +100,11 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 
 	if (what & QTFS_EVENT_ALL) {
 		qtfs_expire_all(sb);
+		qtfs_lock_event(qtfs_session_of(sb), 0);
+		return;
+	}
+	if (what & QTFS_EVENT_LOCK) {
+		qtfs_lock_event(qtfs_session_of(sb), id.ino);
 		return;
 	}
 	inode = ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
@@ -147,8 +152,10 @@ void qtfs_notify_work(struct work_struct *work)
 	struct super_block *sb = smp_load_acquire(&session->sb);
 	struct notification *n, *next;
 
-	if (test_and_clear_bit(0, &session->missed) && sb && !READ_ONCE(session->quiet))
+	if (test_and_clear_bit(0, &session->missed) && sb && !READ_ONCE(session->quiet)) {
 		qtfs_expire_all(sb);
+		qtfs_lock_event(session, 0);
+	}
 	llist_for_each_entry_safe(n, next, list, list) {
 		const struct qtfs_event *event;
 		size_t at, size;

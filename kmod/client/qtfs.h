@@ -130,6 +130,12 @@ struct qtfs_session {
 	struct work_struct notify_work;
 	atomic64_t version;		/* counts our own changes, see attr.c */
 
+	/* Waiting for locks, see lock.c. */
+	u64 lock_key;
+	atomic64_t lock_number;
+	struct list_head lock_waits;	/* under lock */
+	wait_queue_head_t lock_wait;
+
 	/* sysfs */
 	struct kobject kobj;
 	struct completion kobj_released;
@@ -193,6 +199,10 @@ enum qtfs_cache_mode {
 	QTFS_CACHE_NONE,		/* every read and write goes to the server */
 };
 
+/* local_lock= */
+#define QTFS_LOCAL_FLOCK	0x1
+#define QTFS_LOCAL_POSIX	0x2
+
 /* A super block's own part, s_fs_info. */
 struct qtfs_sb {
 	struct qtfs_session *session;
@@ -208,6 +218,7 @@ struct qtfs_sb {
 	unsigned long attr_ttl;
 	unsigned long negative_ttl;
 	enum qtfs_cache_mode cache;
+	unsigned int local_lock;	/* QTFS_LOCAL_* */
 	atomic_t primed;		/* names that READDIR brought, and those of them */
 	atomic_t primed_used;		/* that were used; both halved at times: dir.c */
 	atomic_t expiry;		/* what was cached under another one is expired */
@@ -362,6 +373,21 @@ void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len
 /* dir.c */
 void qtfs_dir_used(struct inode *dir, unsigned int primed);
 void qtfs_dirents_forget(struct qtfs_session *session, const void *row, size_t len);
+
+/* lock.c */
+int qtfs_lock(struct file *file, int cmd, struct file_lock *fl);
+int qtfs_flock(struct file *file, int cmd, struct file_lock *fl);
+void qtfs_lock_event(struct qtfs_session *session, u64 number);
+
+/* fileattr.c */
+int qtfs_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
+int qtfs_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct file_kattr *fa);
+
+/* copy.c */
+ssize_t qtfs_copy_file_range(struct file *in, loff_t from, struct file *out, loff_t to,
+			     size_t len, unsigned int flags);
+loff_t qtfs_remap_file_range(struct file *in, loff_t from, struct file *out, loff_t to,
+			     loff_t len, unsigned int flags);
 
 /* notify.c */
 int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,

@@ -131,7 +131,7 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	struct qtfs_request *req;
 	size_t head_len;
 
-	BUILD_BUG_ON(sizeof(struct qtfs_open_rep) > sizeof(req->reply));
+	BUILD_BUG_ON(sizeof(struct qtfs_lock_rep) > sizeof(req->reply));
 
 	head_len = sizeof(struct qtfs_hdr) + sizeof(struct qtfs_req) + info->req_body +
 		   cred->group_info->ngroups * sizeof(__le32) +
@@ -403,7 +403,8 @@ static void give_back_reply(struct qtfs_request *req)
 		break;
 	}
 	case QTFS_OP_OPEN:
-	case QTFS_OP_CREATE: {
+	case QTFS_OP_CREATE:
+	case QTFS_OP_TMPFILE: {
 		const struct qtfs_open_rep *rep = (void *)req->reply;
 
 		node = le64_to_cpu(rep->node);

@@ -35,6 +35,7 @@ struct qtfs_options {
 	enum qtfs_cache_mode cache;
 	struct qtfs_patience patience;
 	enum { CRC_DEFAULT, CRC_ON, CRC_OFF } crc;
+	unsigned int local_lock;
 };
 
 enum {
@@ -52,6 +53,16 @@ enum {
 	OPT_TIMEO,
 	OPT_RETRANS,
 	OPT_CRC,
+	OPT_LOCAL_LOCK,
+};
+
+/* As NFS has them. */
+static const struct constant_table local_locks[] = {
+	{ "none", 0 },
+	{ "flock", QTFS_LOCAL_FLOCK },
+	{ "posix", QTFS_LOCAL_POSIX },
+	{ "all", QTFS_LOCAL_FLOCK | QTFS_LOCAL_POSIX },
+	{}
 };
 
 static const struct constant_table cache_modes[] = {
@@ -76,6 +87,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_u32("timeo", OPT_TIMEO),
 	fsparam_u32("retrans", OPT_RETRANS),
 	fsparam_flag_no("crc", OPT_CRC),
+	fsparam_enum("local_lock", OPT_LOCAL_LOCK, local_locks),
 	{}
 };
 
@@ -141,6 +153,9 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		if (result.uint_32 > RETRANS_MAX)
 			return invalfc(fc, "retrans=%u: at most %u", result.uint_32, RETRANS_MAX);
 		options->patience.retrans = result.uint_32;
+		return 0;
+	case OPT_LOCAL_LOCK:
+		options->local_lock = result.uint_32;
 		return 0;
 	default:
 		return -EINVAL;
@@ -238,6 +253,8 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
 		   patience->timeo, patience->retrans);
 	seq_puts(m, sbi->session->crc ? ",crc" : ",nocrc");
+	if (sbi->local_lock)
+		seq_printf(m, ",local_lock=%s", local_locks[sbi->local_lock].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
 		   sbi->entry_ms, sbi->attr_ms, sbi->negative_ms);
 	return 0;
@@ -256,12 +273,25 @@ static void qtfs_umount_begin(struct super_block *sb)
 	qtfs_session_abort(qtfs_session_of(sb));
 }
 
+/* The VFS has written what was dirty here; now the server's file system. */
+static int qtfs_sync_fs(struct super_block *sb, int wait)
+{
+	struct qtfs_rpc rpc = { .op = QTFS_OP_SYNCFS };
+
+	/* There is no root any more when it is unmounted: that is not a sync(2). */
+	if (!wait || !sb->s_root)
+		return 0;
+	rpc.node = qtfs_dentry_node(sb->s_root);
+	return qtfs_rpc_call(qtfs_session_of(sb), &rpc);
+}
+
 static const struct super_operations qtfs_super_ops = {
 	.alloc_inode = qtfs_alloc_inode,
 	.free_inode = qtfs_free_inode,
 	.drop_inode = inode_generic_drop,
 	.evict_inode = qtfs_evict_inode,
 	.statfs = qtfs_statfs,
+	.sync_fs = qtfs_sync_fs,
 	.show_options = qtfs_show_options,
 	.show_stats = qtfs_show_stats,
 	.umount_begin = qtfs_umount_begin,
@@ -365,6 +395,7 @@ static int qtfs_get_tree(struct fs_context *fc)
 	xa_init(&sbi->devs);
 	set_timeouts(sbi, options);
 	sbi->cache = options->cache;
+	sbi->local_lock = options->local_lock;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
 	error = sbi->path ? resolve_addr(fc, sbi, &addr) : -ENOMEM;
 	if (error) {
@@ -399,6 +430,9 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	    (options->transport && options->transport != sbi->session->transport) ||
 	    (options->port && options->port != sbi->port))
 		return invalfc(fc, "the server can't be changed by a remount");
+	/* A lock that is held would be looked for in the wrong place. */
+	if (options->local_lock != sbi->local_lock)
+		return invalfc(fc, "local_lock can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
 	set_timeouts(sbi, options);
@@ -440,6 +474,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 		options->negative_ms = sbi->negative_ms;
 		options->cache = sbi->cache;
 		options->patience = sbi->session->patience;
+		options->local_lock = sbi->local_lock;
 	}
 	fc->fs_private = options;
 	fc->ops = &qtfs_context_ops;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Symbolic links: the target is the server's text, followed on this side.
+ *
+ * A link's target never changes: another link in its place is another inode.  So it
+ * is asked for once and kept in i_link, where RCU walk finds it, until the inode
+ * goes; but for those of proc and its kind, which are made when they are asked for.
  */
 #include "qtfs.h"
 
@@ -30,7 +34,14 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 	qtfs_buf_put(rpc.in);
 	if (!target)
 		return ERR_PTR(-ENOMEM);
-	if (!IS_ERR(target))
+	if (IS_ERR(target))
+		return target;
+	if (qtfs_uncached(inode) || qtfs_sb(inode->i_sb)->cache == QTFS_CACHE_NONE) {
 		set_delayed_call(done, kfree_link, target);
+	} else if (cmpxchg(&inode->i_link, NULL, target)) {
+		/* Somebody else was faster. */
+		kfree(target);
+		target = inode->i_link;
+	}
 	return target;
 }

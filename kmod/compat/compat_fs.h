@@ -115,6 +115,15 @@ static inline int qtfs_parsed_gid(struct fs_context *fc,
 #define QTFS_XATTR_CONST
 #endif
 
+#ifndef QTFS_HAVE_SPLICE_COPY_FILE_RANGE
+#include <linux/fs.h>
+static inline ssize_t splice_copy_file_range(struct file *in, loff_t from, struct file *out,
+					     loff_t to, size_t len)
+{
+	return generic_copy_file_range(in, from, out, to, len, 0);
+}
+#endif
+
 /* .setlease = QTFS_NOSETLEASE refuses leases; NULL alone does so from 7.0 on. */
 #ifdef QTFS_HAVE_NOSETLEASE
 #define QTFS_NOSETLEASE simple_nosetlease
@@ -128,9 +137,11 @@ static inline int qtfs_parsed_gid(struct fs_context *fc,
  */
 #ifdef QTFS_HAVE_FILE_LOCK_CORE
 #define qtfs_flc(fl, field) ((fl)->c.flc_##field)
+#define qtfs_for_each_posix_lock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_posix, c.flc_list)
 #else
 #include <linux/fs.h>
 #define qtfs_flc(fl, field) ((fl)->fl_##field)
+#define qtfs_for_each_posix_lock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_posix, fl_list)
 #define lock_is_unlock(fl) ((fl)->fl_type == F_UNLCK)
 #define lock_is_read(fl) ((fl)->fl_type == F_RDLCK)
 #define lock_is_write(fl) ((fl)->fl_type == F_WRLCK)

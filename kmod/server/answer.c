@@ -35,6 +35,8 @@ enum answer_kind {
 	ANSWER_STATFS,
 	ANSWER_OPEN_ATTR,
 	ANSWER_LSEEK,
+	ANSWER_FILEATTR_GET,
+	ANSWER_FILEATTR_SET,
 };
 
 struct answer {
@@ -62,6 +64,7 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_ATTR;
 	case QTFS_OP_OPEN:
 	case QTFS_OP_CREATE:
+	case QTFS_OP_TMPFILE:
 		return ANSWER_OPEN;
 	case QTFS_OP_READLINK:
 	case QTFS_OP_READ:
@@ -78,16 +81,27 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_OPEN_ATTR;
 	case QTFS_OP_LSEEK:
 		return ANSWER_LSEEK;
+	case QTFS_OP_FILEATTR_GET:
+		return ANSWER_FILEATTR_GET;
+	case QTFS_OP_FILEATTR_SET:
+		return ANSWER_FILEATTR_SET;
 	default:
 		return ANSWER_STATUS;
 	}
 }
 
-static bool needs_fd(unsigned int op)
+/* Whether a good answer needs a descriptor of the engine's, or its thread's credentials. */
+static bool needs_engine(unsigned int op)
 {
-	enum answer_kind kind = answer_kind(op);
-
-	return kind == ANSWER_ENTRY || kind == ANSWER_OPEN;
+	switch (answer_kind(op)) {
+	case ANSWER_ENTRY:
+	case ANSWER_OPEN:
+	case ANSWER_FILEATTR_GET:
+	case ANSWER_FILEATTR_SET:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Takes descriptor @fd out of the calling thread's table. */
@@ -175,7 +189,7 @@ static u32 opened_flags(const struct file *file, const struct qtfs_attr *attr)
 
 static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 {
-	bool create = qtfsd_call_op(call) == QTFS_OP_CREATE;
+	bool create = qtfsd_call_op(call) != QTFS_OP_OPEN;
 	const struct qtfs_open *args = call->args;
 	struct qtfs_open_rep *rep = &call->reply.open;
 	struct qtfsd_open *open;
@@ -296,6 +310,12 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 		return 0;
 	case ANSWER_OPEN_ATTR:
 		return qtfsd_attr_fill(&call->reply.attr.attr, &call->open->file->f_path, false);
+	case ANSWER_FILEATTR_GET:
+		return qtfsd_fileattr_get(call->node[0], &call->reply.fileattr);
+	case ANSWER_FILEATTR_SET:
+		return qtfsd_fileattr_set(call->node[0], call->args) ?:
+		       qtfsd_attr_fill(&call->reply.attr.attr, &call->node[0]->file->f_path,
+				       call->node[0]->attach_root);
 	case ANSWER_LSEEK:
 		memcpy(&call->reply.lseek, answer->body, sizeof(call->reply.lseek));
 		return 0;
@@ -325,7 +345,7 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 
 	if (engine_alive)
 		answer.file = steal_fd(READ_ONCE(mem->reply_fd));
-	else if (!answer.status && needs_fd(qtfsd_call_op(call)))
+	else if (!answer.status && needs_engine(qtfsd_call_op(call)))
 		return -EAGAIN;
 
 	trace_qtfsd_call_committed(call, answer.status);

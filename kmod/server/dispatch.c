@@ -7,7 +7,8 @@
  *	PING, BYE, CANCEL	at once, in the connection's thread
  *	RELEASE			a worker: closing a file may take its time
  *	READ, WRITE, FSYNC,
- *	FALLOCATE, LSEEK	a worker, if fastpath.c says that it may
+ *	FALLOCATE, LSEEK, COPY	a worker, if fastpath.c says that it may
+ *	LOCK, SYNCFS		a worker
  *	the rest		the engine
  *
  * The order in which a client's calls are carried out is not that in which they
@@ -79,12 +80,27 @@ static void do_cancel(struct qtfsd_call *call)
 	qtfsd_reply(call, 0);
 }
 
+static void do_syncfs(struct qtfsd_call *call)
+{
+	struct super_block *sb = call->node[0]->file->f_path.dentry->d_sb;
+	int error;
+
+	down_read(&sb->s_umount);
+	error = sync_filesystem(sb);
+	up_read(&sb->s_umount);
+	qtfsd_reply(call, error);
+}
+
 static void call_work(struct work_struct *work)
 {
 	struct qtfsd_call *call = container_of(work, struct qtfsd_call, work);
 
 	if (qtfsd_call_op(call) == QTFS_OP_RELEASE) {
 		do_release(call);
+	} else if (qtfsd_call_op(call) == QTFS_OP_LOCK) {
+		qtfsd_lock_run(call);
+	} else if (qtfsd_call_op(call) == QTFS_OP_SYNCFS) {
+		do_syncfs(call);
 	} else if (qtfsd_fast_may(call)) {
 		qtfsd_fast_run(call);
 	} else {
@@ -130,6 +146,8 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 		qtfsd_reply(call, 0);
 		break;
 	case QTFS_OP_RELEASE:
+	case QTFS_OP_LOCK:
+	case QTFS_OP_SYNCFS:
 		to_worker(call);
 		break;
 	case QTFS_OP_READ:
@@ -137,6 +155,7 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	case QTFS_OP_FSYNC:
 	case QTFS_OP_FALLOCATE:
 	case QTFS_OP_LSEEK:
+	case QTFS_OP_COPY:
 		if (qtfsd_fast_may(call)) {
 			to_worker(call);
 			break;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * READ, WRITE, FSYNC, FALLOCATE and LSEEK without the engine.
+ * READ, WRITE, FSYNC, FALLOCATE, LSEEK and COPY without the engine.
  *
  * Which opens: regular files whose size means something, that is, which a
  * client may cache (attr.c).  A grant says by which epoch of the policy reading
@@ -36,6 +36,9 @@
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 
+/* One COPY, so that it ends within reason. */
+#define COPY_MAX	(64 << 20)
+
 /* Finds out what @open's file allows.  Before anybody else knows @open. */
 void qtfsd_fast_init(struct qtfsd_open *open)
 {
@@ -59,6 +62,7 @@ bool qtfsd_fast_may(const struct qtfsd_call *call)
 		return open->fast_read && READ_ONCE(open->read_grant) == policy;
 	case QTFS_OP_WRITE:
 	case QTFS_OP_FALLOCATE:
+	case QTFS_OP_COPY:
 		return open->fast_write && READ_ONCE(open->write_grant) == policy;
 	default:
 		return open->fast_read || open->fast_write;
@@ -229,6 +233,53 @@ static int do_lseek(struct qtfsd_call *call)
 	return 0;
 }
 
+/* Copies as the flags say; a range that can't be shared may be copied through memory. */
+static loff_t copy_range(struct file *in, loff_t from, struct file *out, loff_t to, u64 len,
+			 u32 flags)
+{
+	ssize_t n;
+
+	if (flags & QTFS_COPY_CLONE)
+		return vfs_clone_file_range(in, from, out, to, len, 0);
+	if (flags & QTFS_COPY_DEDUPE)
+		return vfs_dedupe_file_range_one(in, from, out, to, len, 0);
+	len = min_t(u64, len, COPY_MAX);
+	n = vfs_copy_file_range(in, from, out, to, len, 0);
+#ifdef COPY_FILE_SPLICE
+	if (n == -EOPNOTSUPP || n == -EXDEV)
+		n = vfs_copy_file_range(in, from, out, to, len, COPY_FILE_SPLICE);
+#endif
+	return n;
+}
+
+/*
+ * The policy must have allowed both opens.  Where it is to be asked again, that is
+ * done by the reads and writes that the client falls back on.
+ */
+static int do_copy(struct qtfsd_call *call)
+{
+	const struct qtfs_copy *args = call->args;
+	struct qtfs_copy_rep *rep = &call->reply.copy;
+	struct qtfsd_open *from;
+	loff_t n = -EOPNOTSUPP;
+
+	if (le64_to_cpu(args->from_offset) > LLONG_MAX || le64_to_cpu(args->offset) > LLONG_MAX ||
+	    le64_to_cpu(args->len) > LLONG_MAX)
+		return -EINVAL;
+	from = qtfsd_open_get(call->session, le64_to_cpu(args->from));
+	if (!from)
+		return -ESTALE;
+	if (from->fast_read && READ_ONCE(from->read_grant) == READ_ONCE(qtfsd.channel.policy))
+		n = copy_range(from->file, le64_to_cpu(args->from_offset), call->open->file,
+			       le64_to_cpu(args->offset), le64_to_cpu(args->len),
+			       le32_to_cpu(args->flags));
+	qtfsd_open_put(from);
+	if (n < 0)
+		return n;
+	rep->count = cpu_to_le64(n);
+	return qtfsd_attr_fill(&rep->attr, &call->open->file->f_path, false);
+}
+
 /* Carries @call out and answers it. */
 void qtfsd_fast_run(struct qtfsd_call *call)
 {
@@ -251,6 +302,9 @@ void qtfsd_fast_run(struct qtfsd_call *call)
 		break;
 	case QTFS_OP_LSEEK:
 		error = do_lseek(call);
+		break;
+	case QTFS_OP_COPY:
+		error = do_copy(call);
 		break;
 	default:
 		error = do_fsync(call);

@@ -63,6 +63,7 @@ struct name_event {
 	u32 dev;
 	u32 gen;
 	u32 mask;
+	u16 what;
 	u16 len;
 	char name[];
 };
@@ -152,6 +153,7 @@ static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *q
 		event->dev = qm->dev;
 		event->gen = qm->gen;
 		event->mask = mask;
+		event->what = QTFS_EVENT_NAME;
 		event->len = name->len;
 		memcpy(event->name, name->name, name->len);
 	}
@@ -178,6 +180,28 @@ static void work_queue(struct qtfsd_session *session)
 	if (!test_and_set_bit(0, &session->notify_queued) &&
 	    kref_get_unless_zero(&session->ref))
 		queue_work(qtfsd.io_wq, &session->notify_work);
+}
+
+/* Tells the client that its wait @number for a lock is over. */
+void qtfsd_notify_lock(struct qtfsd_session *session, u64 number)
+{
+	struct name_event *event = kzalloc(struct_size(event, name, 0), GFP_KERNEL);
+
+	if (event) {
+		event->ino = number;
+		event->what = QTFS_EVENT_LOCK;
+	}
+	spin_lock(&session->notify_lock);
+	if (event && !READ_ONCE(session->dead)) {
+		list_add_tail(&event->list, &session->notify_names);
+		session->notify_nr_names++;
+		event = NULL;
+	} else {
+		session->notify_all = true;
+	}
+	spin_unlock(&session->notify_lock);
+	kfree(event);
+	work_queue(session);
 }
 
 static int notify_event(struct fsnotify_mark *mark, u32 mask, struct inode *inode,
@@ -350,7 +374,7 @@ static size_t gather(struct qtfsd_session *session, struct notify_frame *nf)
 	while (!list_empty(&session->notify_names)) {
 		event = list_first_entry(&session->notify_names, struct name_event, list);
 		if (!put_event(nf, &len, event->ino, event->dev, event->gen, event->mask,
-			       QTFS_EVENT_NAME, event->name, event->len))
+			       event->what, event->name, event->len))
 			break;
 		list_move_tail(&event->list, &names);
 		session->notify_nr_names--;

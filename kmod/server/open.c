@@ -17,6 +17,7 @@ static void open_release(struct kref *ref)
 {
 	struct qtfsd_open *open = container_of(ref, struct qtfsd_open, ref);
 
+	qtfsd_locks_drop(open);
 	qtfsd_fput(open->file);
 	kfree_rcu(open, rcu);
 }

@@ -82,6 +82,7 @@ struct qtfsd_open {
 	bool fast_write;
 	u64 read_grant;			/* the policy's epoch that allowed it, or 0 */
 	u64 write_grant;
+	bool locked;			/* POSIX locks were set through it */
 	struct rcu_head rcu;
 };
 
@@ -134,6 +135,11 @@ struct qtfsd_session {
 	atomic_t nr_nodes;
 	atomic_t nr_opens;
 	atomic_t generation;		/* of the last number handed out */
+
+	/* Locks, see lock.c. */
+	struct list_head lock_owners;
+	struct list_head lock_waits;	/* with nr_lock_waits under lock */
+	unsigned int nr_lock_waits;
 
 	/* Events for the client, see notify.c. */
 	struct fsnotify_group *notify_group;
@@ -241,6 +247,9 @@ struct qtfsd_call {
 			struct qtfs_getxattr_rep xattr;
 			struct qtfs_statfs_rep statfs;
 			struct qtfs_lseek_rep lseek;
+			struct qtfs_lock_rep lock;
+			struct qtfs_fileattr fileattr;
+			struct qtfs_copy_rep copy;
 		};
 	} reply;
 };
@@ -375,6 +384,13 @@ void qtfsd_actor_enter(struct qtfsd_call *call);
 void qtfsd_actor_leave(struct qtfsd_call *call);
 void qtfsd_actor_interrupt(struct qtfsd_call *call);
 
+void qtfsd_notify_lock(struct qtfsd_session *session, u64 number);
+
+/* lock.c */
+void qtfsd_lock_run(struct qtfsd_call *call);
+void qtfsd_locks_drop(struct qtfsd_open *open);
+void qtfsd_locks_end(struct qtfsd_session *session);
+
 /* session.c */
 struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,
 					 const char *label, size_t label_len);
@@ -435,6 +451,10 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 
 /* readdir.c */
 int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool engine_alive);
+
+/* fileattr.c */
+int qtfsd_fileattr_get(const struct qtfsd_node *node, struct qtfs_fileattr *rep);
+int qtfsd_fileattr_set(const struct qtfsd_node *node, const struct qtfs_fileattr *args);
 
 /* attr.c */
 bool qtfsd_uncached(const struct inode *inode);

@@ -138,6 +138,23 @@ static std::vector<Operation> operations()
      QTFS_OP_GETATTR,
      {Section::Mount},
      [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"FileattrGet",
+     QTFS_OP_FILEATTR_GET,
+     {Section::Mount},
+     [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"FileattrSet",
+     QTFS_OP_FILEATTR_SET,
+     {Section::Setattr},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at + "/file")
+         .body(qtfs_fileattr{le(__u32{QTFS_FILEATTR_FLAGS}), 0, 0, 0, 0, 0, 0, 0});
+     }},
+    {"Tmpfile",
+     QTFS_OP_TMPFILE,
+     {Section::Open, Section::Write, Section::Create},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at + "/dir").body(qtfs_open{le(__u32{wronly}), le(__u32{0600})});
+     }},
     {"Readlink",
      QTFS_OP_READLINK,
      {Section::Mount},

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Locks: fcntl(2), of processes and of open file descriptions, and flock(2).
+ *
+ * They are the server's (LOCK), unless the mount says local_lock=.  What it has
+ * granted is entered into the VFS's own tables as well: so a close of a file
+ * without locks costs nothing, and /proc/locks tells the truth.  Set: the server
+ * first, then here.  Unlock: here first, then the server, so that nobody is given
+ * by the server what is still somebody else's here.
+ *
+ * A lock that has to be waited for is waited for here, on session->lock_wait,
+ * without a request under way: the server says by an event that it is time to ask
+ * again (notify.c), and just in case we ask now and then.  A signal cancels the
+ * wait on the server; if that says the lock had been got already, then so be it.
+ *
+ * Who gets a lock has to see what was written before it was let go, and who lets
+ * one go has to have written: dirty pages go before an unlock, and with a lock
+ * come the file's attributes and the count of events, see lock_refresh().
+ */
+#include "qtfs.h"
+
+#include <linux/filelock.h>
+
+/* An event may have been lost with a connection. */
+#define ASK_AGAIN	(10 * HZ)
+
+struct lock_wait {
+	struct list_head list;		/* session->lock_waits, under session->lock */
+	u64 number;
+	bool woken;
+};
+
+/* The server says that wait @number is over, or (0) that any of them may be. */
+void qtfs_lock_event(struct qtfs_session *session, u64 number)
+{
+	struct lock_wait *wait;
+
+	spin_lock(&session->lock);
+	list_for_each_entry(wait, &session->lock_waits, list)
+		if (!number || wait->number == number)
+			WRITE_ONCE(wait->woken, true);
+	spin_unlock(&session->lock);
+	wake_up_all(&session->lock_wait);
+}
+
+static void wait_begin(struct qtfs_session *session, struct lock_wait *wait)
+{
+	wait->number = atomic64_inc_return(&session->lock_number);
+	wait->woken = false;
+	spin_lock(&session->lock);
+	list_add(&wait->list, &session->lock_waits);
+	spin_unlock(&session->lock);
+}
+
+static void wait_end(struct qtfs_session *session, struct lock_wait *wait)
+{
+	spin_lock(&session->lock);
+	list_del(&wait->list);
+	spin_unlock(&session->lock);
+}
+
+static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
+		    struct qtfs_lock_rep *rep, struct qtfs_age *age)
+{
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_LOCK,
+		.open = qtfs_file(file)->open,
+		.body = body,
+		.reply = rep,
+	};
+	int error;
+
+	body->flags = cpu_to_le32(flags);
+	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+	*age = rpc.age;
+	return error;
+}
+
+/* Gives a wait up.  0: too late, the lock is ours. */
+static int wait_cancel(struct file *file, struct qtfs_lock *body, struct qtfs_lock_rep *rep,
+		       struct qtfs_age *age)
+{
+	u32 flags = le32_to_cpu(body->flags) & (QTFS_LOCK_FLOCK | QTFS_LOCK_OFD);
+
+	return lock_rpc(file, body, flags | QTFS_LOCK_CANCEL, rep, age) ? -ERESTARTSYS : 0;
+}
+
+/* Asks for the lock until it's there. */
+static int lock_waiting(struct file *file, struct qtfs_lock *body, u32 flags,
+			struct qtfs_lock_rep *rep, struct qtfs_age *age)
+{
+	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
+	struct lock_wait wait;
+	long left;
+	int error;
+
+	wait_begin(session, &wait);
+	body->wait = cpu_to_le64(wait.number);
+	for (;;) {
+		WRITE_ONCE(wait.woken, false);
+		error = lock_rpc(file, body, flags | QTFS_LOCK_WAIT, rep, age);
+		if (error == -EINTR && signal_pending(current))
+			error = wait_cancel(file, body, rep, age);
+		else if (!error && (rep->flags & cpu_to_le32(QTFS_LOCK_WAITING)))
+			error = -EAGAIN;
+		if (error != -EAGAIN)
+			break;
+		left = wait_event_interruptible_timeout(session->lock_wait,
+							READ_ONCE(wait.woken), ASK_AGAIN);
+		if (left < 0) {
+			error = wait_cancel(file, body, rep, age);
+			break;
+		}
+	}
+	wait_end(session, &wait);
+	return error;
+}
+
+/*
+ * What is cached must be as new as the lock.  The attributes came after the lock
+ * was granted; if events that were counted before have not come yet, they may be
+ * about this file.
+ */
+static void lock_refresh(struct inode *inode, const struct qtfs_lock_rep *rep,
+			 const struct qtfs_age *age)
+{
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+
+	if (qtfs_uncached(inode))
+		return;
+	if (READ_ONCE(session->stamp) < age->stamp) {
+		qtfs_expire_attr(inode);
+		qtfs_drop_data(inode);
+		return;
+	}
+	flush_work(&session->notify_work);
+	qtfs_update_inode(inode, &rep->attr, age);
+}
+
+static u32 lock_type(const struct file_lock *fl)
+{
+	return lock_is_unlock(fl) ? 2 : lock_is_write(fl) ? 1 : 0;
+}
+
+/* What @fl says, for the server. */
+static u32 fill_lock(struct file *file, const struct file_lock *fl, struct qtfs_lock *body)
+{
+	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
+
+	/* Addresses of this kernel are nobody else's business. */
+	*body = (struct qtfs_lock) {
+		.owner = cpu_to_le64((u64)(unsigned long)qtfs_flc(fl, owner) ^ session->lock_key),
+		.start = cpu_to_le64(fl->fl_start),
+		.end = cpu_to_le64(fl->fl_end),
+		.type = cpu_to_le32(lock_type(fl)),
+		.pid = cpu_to_le32(qtfs_flc(fl, pid)),
+	};
+	if (qtfs_flc(fl, flags) & FL_FLOCK)
+		return QTFS_LOCK_FLOCK;
+	return qtfs_flc(fl, flags) & FL_OFDLCK ? QTFS_LOCK_OFD : 0;
+}
+
+/* Enters what the server has granted; another process may be about to take out its own. */
+static int lock_enter(struct file *file, struct file_lock *fl)
+{
+	typeof(qtfs_flc(fl, flags)) flags = qtfs_flc(fl, flags);
+	int error;
+
+	qtfs_flc(fl, flags) |= FL_SLEEP;
+	error = locks_lock_file_wait(file, fl);
+	qtfs_flc(fl, flags) = flags;
+	return error;
+}
+
+static int do_unlock(struct file *file, struct file_lock *fl)
+{
+	typeof(qtfs_flc(fl, flags)) flags = qtfs_flc(fl, flags);
+	struct qtfs_lock_rep rep;
+	struct qtfs_lock body;
+	struct qtfs_age age;
+	int error;
+
+	qtfs_clean(file_inode(file));
+	qtfs_flc(fl, flags) |= FL_EXISTS;
+	error = locks_lock_file_wait(file, fl);
+	qtfs_flc(fl, flags) = flags;
+	if (error == -ENOENT)
+		return 0;
+	flags = fill_lock(file, fl, &body);
+	return error ?: lock_rpc(file, &body, flags, &rep, &age);
+}
+
+static int do_lock(struct file *file, int cmd, struct file_lock *fl)
+{
+	struct qtfs_lock_rep rep;
+	struct qtfs_lock body;
+	struct qtfs_age age;
+	u32 flags;
+	int error;
+
+	flags = fill_lock(file, fl, &body);
+	if (IS_SETLKW(cmd))
+		error = lock_waiting(file, &body, flags, &rep, &age);
+	else
+		error = lock_rpc(file, &body, flags, &rep, &age);
+	if (error)
+		return error;
+	lock_refresh(file_inode(file), &rep, &age);
+
+	error = lock_enter(file, fl);
+	if (error) {
+		body.type = cpu_to_le32(2);
+		lock_rpc(file, &body, flags, &rep, &age);
+	}
+	return error;
+}
+
+/* Tells in @fl what is in the way of it. */
+static int do_test(struct file *file, struct file_lock *fl)
+{
+	struct qtfs_lock_rep rep;
+	struct qtfs_lock body;
+	struct qtfs_age age;
+	u32 flags;
+	int error;
+
+	flags = fill_lock(file, fl, &body);
+	error = lock_rpc(file, &body, flags | QTFS_LOCK_TEST, &rep, &age);
+	if (error)
+		return error;
+	switch (le32_to_cpu(rep.type)) {
+	case 0:
+		qtfs_flc(fl, type) = F_RDLCK;
+		break;
+	case 1:
+		qtfs_flc(fl, type) = F_WRLCK;
+		break;
+	default:
+		qtfs_flc(fl, type) = F_UNLCK;
+		return 0;
+	}
+	fl->fl_start = le64_to_cpu(rep.start);
+	fl->fl_end = le64_to_cpu(rep.end);
+	qtfs_flc(fl, pid) = le32_to_cpu(rep.pid);
+	/* The VFS says -1 of those, and what it is told of the others. */
+	qtfs_flc(fl, flags) &= ~FL_OFDLCK;
+	return 0;
+}
+
+/* ->lock */
+int qtfs_lock(struct file *file, int cmd, struct file_lock *fl)
+{
+	if (qtfs_sb(file_inode(file)->i_sb)->local_lock & QTFS_LOCAL_POSIX) {
+		if (!IS_GETLK(cmd))
+			return posix_lock_file(file, fl, NULL);
+		posix_test_lock(file, fl);
+		return 0;
+	}
+	if (IS_GETLK(cmd))
+		return do_test(file, fl);
+	return lock_is_unlock(fl) ? do_unlock(file, fl) : do_lock(file, cmd, fl);
+}
+
+/* ->flock */
+int qtfs_flock(struct file *file, int cmd, struct file_lock *fl)
+{
+	if (qtfs_sb(file_inode(file)->i_sb)->local_lock & QTFS_LOCAL_FLOCK)
+		return locks_lock_file_wait(file, fl);
+	return lock_is_unlock(fl) ? do_unlock(file, fl) : do_lock(file, cmd, fl);
+}
