@@ -294,6 +294,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return qtfs_flags_ok(open->flags, 0, QTFS_O_MASK) &&
 		       qtfs_flags_ok(open->mode, 0, 07777);
 	}
+	case QTFS_OP_OPEN_NAME:
+		return qtfs_flags_ok(((const struct qtfs_open_name *)body)->flags, 0, QTFS_O_MASK);
 	case QTFS_OP_READ:
 		return !((const struct qtfs_read *)body)->reserved;
 	case QTFS_OP_WRITE: {

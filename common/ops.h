@@ -118,7 +118,10 @@ enum qtfs_name_kind {
 	X(37, COPY, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,		\
 	  sizeof(struct qtfs_copy), sizeof(struct qtfs_copy_rep))	\
 	X(38, SYNCFS, QTFS_HAS_NODE, NONE, NONE,			\
-	  0, 0)
+	  0, 0)								\
+	X(39, OPEN_NAME, QTFS_HAS_NODE | QTFS_DATA_IN | QTFS_CHANGES,	\
+	  COMPONENT, NONE,						\
+	  sizeof(struct qtfs_open_name), sizeof(struct qtfs_open_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

@@ -268,6 +268,16 @@ struct qtfs_open_rep {
 };
 QTFS_ASSERT(sizeof(struct qtfs_open_rep) == 176);
 
+/*
+ * OPEN_NAME: LOOKUP, OPEN and READ in one.  A regular file that is not larger than
+ * size comes along as the reply's data; so does nothing where size is 0.
+ */
+struct qtfs_open_name {
+	__le32 flags;		/* QTFS_O_* */
+	__le32 size;
+};
+QTFS_ASSERT(sizeof(struct qtfs_open_name) == 8);
+
 /* READ: the reply's data; shorter than size only at the end of the file. */
 struct qtfs_read {
 	__le64 offset;

@@ -98,6 +98,7 @@ int exec_rename(Call &call);
 int exec_open(Call &call);
 int exec_create(Call &call);
 int exec_tmpfile(Call &call);
+int exec_open_name(Call &call);
 
 int exec_read(Call &call);
 int exec_write(Call &call);

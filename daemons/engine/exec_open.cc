@@ -114,6 +114,23 @@ int exec_open(Call &call)
   return reopen(call, call.slot.node(), flags, call.slot.path(0));
 }
 
+// What isn't a file is the client's to go on with: it follows links by itself.
+int exec_open_name(Call &call)
+{
+  const std::uint32_t flags = le(call.slot.body<qtfs_open_name>().flags);
+  const std::string path = call.child();
+  struct stat st;
+
+  if (!call.judge.allows(Section::Mount, path))
+    return EACCES;
+  const Fd found(look_up(call.slot.node(), call.name()));
+  if (!found || ::fstat(found.get(), &st) != 0)
+    return errno;
+  if (S_ISDIR(st.st_mode))
+    return EISDIR;
+  return reopen(call, found.get(), flags & ~(QTFS_O_CREAT | QTFS_O_EXCL | QTFS_O_TRUNC), path);
+}
+
 // A name either leads to something, which is opened as by OPEN, or a file is
 // made for it; never both in one call, because they are different operations to
 // the policy.  Others may make and remove the name between the two.

@@ -93,6 +93,7 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 		i_size_write(inode, max(size, i_size_read(inode)));
 		return false;
 	}
+	qi->times_stale = false;
 	inode_set_mtime_to_ts(inode, mtime);
 	i_size_write(inode, size);
 	return stamp_data(qi, mtime, ctime, size, le64_to_cpu(attr->change));
@@ -179,6 +180,21 @@ void qtfs_expire_attr(struct inode *inode)
 	spin_unlock(&inode->i_lock);
 }
 
+/*
+ * Likewise after a name in @dir was made, removed or renamed by us: that changes its
+ * size, times and links, but not who may do what in it, so that the next one needs
+ * no request first.
+ */
+void qtfs_expire_times(struct inode *dir)
+{
+	struct qtfs_inode *qi = qtfs_i(dir);
+
+	spin_lock(&dir->i_lock);
+	WRITE_ONCE(qi->times_stale, true);
+	qi->version = atomic64_inc_return(&qtfs_session_of(dir->i_sb)->version);
+	spin_unlock(&dir->i_lock);
+}
+
 /* Expires all names and attributes. */
 void qtfs_expire_all(struct super_block *sb)
 {
@@ -239,7 +255,8 @@ int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat 
 	    (mask & (STATX_MTIME | STATX_CTIME | STATX_BLOCKS)))
 		qtfs_clean(inode);
 	if ((flags & AT_STATX_FORCE_SYNC) ||
-	    (!(flags & AT_STATX_DONT_SYNC) && qtfs_attr_expired(inode))) {
+	    (!(flags & AT_STATX_DONT_SYNC) &&
+	     (READ_ONCE(qi->times_stale) || qtfs_attr_expired(inode)))) {
 		error = qtfs_refresh_dentry(path->dentry);
 		if (error)
 			return error;

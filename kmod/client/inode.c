@@ -43,6 +43,7 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->attr_expires = 0;
 	qi->version = 0;
 	qi->dir_state = 0;
+	qi->times_stale = false;
 	return &qi->vfs_inode;
 }
 

@@ -213,6 +213,14 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 	return alias;
 }
 
+/* The server has no such name. */
+static void lookup_failed(struct dentry *dentry, const struct qtfs_age *age)
+{
+	qtfs_dentry_expire(dentry);
+	d_add(dentry, NULL);
+	dentry_believe(dentry, age);
+}
+
 static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct qtfs_entry_rep rep;
@@ -227,9 +235,7 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 	error = lookup_rpc(parent, &dentry->d_name, 0, &rep, &age);
 	dput(parent);
 	if (error == -ENOENT) {
-		qtfs_dentry_expire(dentry);
-		d_add(dentry, NULL);
-		dentry_believe(dentry, &age);
+		lookup_failed(dentry, &age);
 		return NULL;
 	}
 	if (error)
@@ -312,7 +318,7 @@ static int make_entry(struct inode *dir, struct dentry *dentry, struct qtfs_rpc 
 	rpc->name[0] = name_of(dentry);
 	rpc->reply = &rep;
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), rpc);
-	qtfs_expire_attr(dir);
+	qtfs_expire_times(dir);
 	if (error) {
 		/* It may be there now, made by others or by a request that got lost. */
 		d_drop(dentry);
@@ -391,7 +397,7 @@ static int remove_entry(struct inode *dir, struct dentry *dentry, enum qtfs_op o
 	int error;
 
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
-	qtfs_expire_attr(dir);
+	qtfs_expire_times(dir);
 	qtfs_expire_attr(inode);
 	/* What was to go is gone, or what is known of it is wrong. */
 	if (error == -ENOENT || error == -ESTALE || error == -EINTR)
@@ -430,8 +436,8 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 		return -EINVAL;
 
 	error = qtfs_rpc_call(qtfs_session_of(old_dir->i_sb), &rpc);
-	qtfs_expire_attr(old_dir);
-	qtfs_expire_attr(new_dir);
+	qtfs_expire_times(old_dir);
+	qtfs_expire_times(new_dir);
 	qtfs_expire_attr(d_inode(old_dentry));
 	if (d_really_is_positive(new_dentry))
 		qtfs_expire_attr(d_inode(new_dentry));
@@ -442,51 +448,95 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 	return error;
 }
 
+/* A file of this size at most comes along when it is opened by a name not known here. */
+#define SMALL_FILE	(32 * 1024)
+
+/* Asks to open, and maybe to make, the file that @dentry will stand for. */
+static int open_rpc(struct inode *dir, struct dentry *dentry, struct file *file,
+		    unsigned int open_flags, umode_t mode, struct qtfs_rpc *rpc)
+{
+	/* The VFS truncates by itself what was there before. */
+	u32 flags = qtfs_open_flags(file) & ~QTFS_O_TRUNC;
+	struct qtfs_open_name open_name = { .flags = cpu_to_le32(flags) };
+	struct qtfs_open create = {
+		.flags = cpu_to_le32(flags | QTFS_O_CREAT |
+				     (open_flags & O_EXCL ? QTFS_O_EXCL : 0)),
+		.mode = cpu_to_le32(mode & S_IALLUGO),
+	};
+
+	rpc->node = qtfs_dentry_node(dentry->d_parent);
+	rpc->name[0] = name_of(dentry);
+	if (open_flags & O_CREAT) {
+		rpc->op = QTFS_OP_CREATE;
+		rpc->body = &create;
+	} else {
+		rpc->op = QTFS_OP_OPEN_NAME;
+		rpc->body = &open_name;
+		if (!(file->f_flags & (O_ACCMODE | O_DIRECT)) &&
+		    qtfs_sb(dir->i_sb)->cache != QTFS_CACHE_NONE) {
+			rpc->in_max = SMALL_FILE;
+			rpc->in = qtfs_buf_alloc(SMALL_FILE, GFP_KERNEL);
+			if (!rpc->in)
+				return -ENOMEM;
+		}
+		open_name.size = cpu_to_le32(rpc->in_max);
+	}
+	return qtfs_rpc_call(qtfs_session_of(dir->i_sb), rpc);
+}
+
+/* The server has opened the file: makes @dentry and @file what it is. */
+static int open_done(struct dentry *dentry, struct file *file, const struct qtfs_rpc *rpc)
+{
+	const struct qtfs_open_rep *rep = rpc->reply;
+	struct dentry *alias;
+	int error;
+
+	alias = entry_splice(dentry, le64_to_cpu(rep->node), &rep->attr, &rpc->age);
+	if (IS_ERR(alias)) {
+		qtfs_release_open(qtfs_session_of(dentry->d_sb), le64_to_cpu(rep->open));
+		d_drop(dentry);
+		return PTR_ERR(alias);
+	}
+	if (rpc->in_len)
+		qtfs_cache_small(d_inode(alias ?: dentry), &rep->attr, rpc->in->linear,
+				 rpc->in_len, &rpc->age);
+	if (le32_to_cpu(rep->flags) & QTFS_OPENED_CREATED)
+		file->f_mode |= FMODE_CREATED;
+	error = qtfs_open_finish(file, alias ?: dentry, rep);
+	dput(alias);
+	return error;
+}
+
 /* open(2) of a name that isn't known here, or is known not to be there. */
 static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
 			    unsigned int open_flags, umode_t mode)
 {
 	struct dentry *alias = NULL;
 	struct qtfs_open_rep rep;
-	struct qtfs_open body;
-	struct qtfs_rpc rpc = {
-		.op = QTFS_OP_CREATE,
-		.name[0] = name_of(dentry),
-		.body = &body,
-		.reply = &rep,
-	};
+	struct qtfs_rpc rpc = { .reply = &rep };
 	int error;
 
 	if (dentry->d_name.len > NAME_MAX)
 		return -ENAMETOOLONG;
-	if (!(open_flags & O_CREAT))
+	/* Without O_CREAT nothing is gained where the name is known not to be there. */
+	if (!(open_flags & O_CREAT) && ((open_flags & O_DIRECTORY) || !d_in_lookup(dentry)))
 		goto lookup;
 
-	rpc.node = qtfs_dentry_node(dentry->d_parent);
-	/* The VFS truncates by itself what was there before. */
-	body.flags = cpu_to_le32((qtfs_open_flags(file) & ~QTFS_O_TRUNC) | QTFS_O_CREAT |
-				 (open_flags & O_EXCL ? QTFS_O_EXCL : 0));
-	body.mode = cpu_to_le32(mode & S_IALLUGO);
-	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
+	error = open_rpc(dir, dentry, file, open_flags, mode, &rpc);
 	/* What isn't a file is for the VFS to follow, or to refuse in its way. */
-	if (error == -ELOOP || error == -EISDIR || error == -ENXIO)
+	if (error == -ELOOP || error == -EISDIR || error == -ENXIO) {
+		qtfs_buf_put(rpc.in);
 		goto lookup;
-	qtfs_expire_attr(dir);
-	if (error) {
-		d_drop(dentry);
-		return error;
 	}
-
-	alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &rpc.age);
-	if (IS_ERR(alias)) {
-		qtfs_release_open(qtfs_session_of(dir->i_sb), le64_to_cpu(rep.open));
+	if (open_flags & O_CREAT)
+		qtfs_expire_times(dir);
+	if (!error)
+		error = open_done(dentry, file, &rpc);
+	else if (error == -ENOENT && !(open_flags & O_CREAT))
+		lookup_failed(dentry, &rpc.age);
+	else
 		d_drop(dentry);
-		return PTR_ERR(alias);
-	}
-	if (le32_to_cpu(rep.flags) & QTFS_OPENED_CREATED)
-		file->f_mode |= FMODE_CREATED;
-	error = qtfs_open_finish(file, alias ?: dentry, &rep);
-	dput(alias);
+	qtfs_buf_put(rpc.in);
 	return error;
 
 lookup:

@@ -110,3 +110,38 @@ void qtfs_readahead(struct readahead_control *rac)
 	if (buf)
 		fill(rac->file, buf, pos);
 }
+
+/*
+ * Puts the @len bytes at @data, which are all of the file, into the cache: they came
+ * with the attributes @attr and are as old.  What is there already stays.
+ */
+void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const void *data,
+		      size_t len, const struct qtfs_age *age)
+{
+	struct address_space *mapping = inode->i_mapping;
+	size_t at, size;
+
+	if (!len || len != le64_to_cpu(attr->size) || qtfs_uncached(inode) || qtfs_dirty(inode))
+		return;
+	for (at = 0; at < len; at += PAGE_SIZE) {
+		struct folio *folio = __filemap_get_folio(mapping, at >> PAGE_SHIFT,
+							  FGP_LOCK | FGP_CREAT | FGP_ACCESSED,
+							  mapping_gfp_mask(mapping));
+
+		if (IS_ERR(folio))
+			break;
+		size = min_t(size_t, len - at, PAGE_SIZE);
+		if (!folio_test_uptodate(folio) && !folio_test_private(folio) &&
+		    folio_size(folio) == PAGE_SIZE) {
+			memcpy_to_folio(folio, 0, data + at, size);
+			folio_zero_segment(folio, size, PAGE_SIZE);
+			folio_mark_uptodate(folio);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	/* As when attributes are believed: whoever changes it now finds the pages. */
+	if (qtfs_overtaken(qtfs_session_of(inode->i_sb), age) ||
+	    READ_ONCE(qtfs_i(inode)->version) > age->version)
+		qtfs_drop_data(inode);
+}

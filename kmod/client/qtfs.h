@@ -247,6 +247,7 @@ struct qtfs_inode {
 	unsigned long attr_expires;	/* jiffies; 0 = expired */
 	int expiry;			/* of the super block's at that time */
 	u64 version;			/* of our last change to it, see attr.c */
+	bool times_stale;		/* a directory's size, times and links: ours */
 	u32 flags;			/* QTFS_ATTR_* */
 	u32 blksize;
 	u64 attributes;
@@ -325,6 +326,7 @@ void qtfs_drop_data(struct inode *inode);
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data);
 void qtfs_expire_attr(struct inode *inode);
+void qtfs_expire_times(struct inode *dir);
 void qtfs_expire_all(struct super_block *sb);
 bool qtfs_attr_expired(const struct inode *inode);
 int qtfs_refresh_dentry(struct dentry *dentry);
@@ -408,6 +410,8 @@ int qtfs_default_addr(const struct qtfs_transport **transport, const char **host
 /* pagecache.c */
 int qtfs_read_folio(struct file *file, struct folio *folio);
 void qtfs_readahead(struct readahead_control *rac);
+void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const void *data,
+		      size_t len, const struct qtfs_age *age);
 
 /* writeback.c */
 void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append);

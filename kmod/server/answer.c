@@ -65,6 +65,7 @@ static enum answer_kind answer_kind(unsigned int op)
 	case QTFS_OP_OPEN:
 	case QTFS_OP_CREATE:
 	case QTFS_OP_TMPFILE:
+	case QTFS_OP_OPEN_NAME:
 		return ANSWER_OPEN;
 	case QTFS_OP_READLINK:
 	case QTFS_OP_READ:
@@ -217,6 +218,8 @@ static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 	}
 	rep->open = cpu_to_le64(open->number);
 	rep->flags = cpu_to_le32(answer->flags | opened_flags(open->file, &rep->attr));
+	if (qtfsd_call_op(call) == QTFS_OP_OPEN_NAME)
+		qtfsd_fast_read_small(call, open, le64_to_cpu(rep->attr.size));
 	qtfsd_open_put(open);
 	return 0;
 

@@ -45,6 +45,7 @@ static void clamp_size(struct qtfsd_call *call)
 	struct qtfs_read *read = call->args;
 	struct qtfs_readdir *readdir = call->args;
 	struct qtfs_getxattr *xattr = call->args;
+	struct qtfs_open_name *open_name = call->args;
 	__le32 *size;
 
 	switch (qtfsd_call_op(call)) {
@@ -53,6 +54,9 @@ static void clamp_size(struct qtfsd_call *call)
 		break;
 	case QTFS_OP_READDIR:
 		size = &readdir->size;
+		break;
+	case QTFS_OP_OPEN_NAME:
+		size = &open_name->size;
 		break;
 	case QTFS_OP_GETXATTR:
 	case QTFS_OP_LISTXATTR:

@@ -111,19 +111,14 @@ static int buffer_iter(struct fast_buffer *buffer, struct iov_iter *iter, const 
 	return 0;
 }
 
-static int do_read(struct qtfsd_call *call)
+/* Reads into the reply's data. */
+static int read_reply(struct qtfsd_call *call, struct file *file, u64 offset, u32 size)
 {
-	const struct qtfs_read *args = call->args;
-	struct file *file = call->open->file;
-	u64 offset = le64_to_cpu(args->offset);
-	u32 size = le32_to_cpu(args->size);
 	struct fast_buffer buffer;
 	struct iov_iter iter;
 	struct kiocb iocb;
 	ssize_t n;
 
-	if (offset > LLONG_MAX)
-		return -EINVAL;
 	if (size && !qtfsd_call_alloc_data(call, size))
 		return -ENOMEM;
 
@@ -135,6 +130,31 @@ static int do_read(struct qtfsd_call *call)
 	kvfree(buffer.bvecs);
 	call->reply_len = max_t(ssize_t, n, 0);
 	return min_t(ssize_t, n, 0);
+}
+
+static int do_read(struct qtfsd_call *call)
+{
+	const struct qtfs_read *args = call->args;
+
+	if (le64_to_cpu(args->offset) > LLONG_MAX)
+		return -EINVAL;
+	return read_reply(call, call->open->file, le64_to_cpu(args->offset),
+			  le32_to_cpu(args->size));
+}
+
+/*
+ * Adds what is in the file of @open, which OPEN_NAME has just opened, to the reply
+ * if that is all of it.  In the engine's thread, as the caller.  If it fails, the
+ * client will read and hear why.
+ */
+void qtfsd_fast_read_small(struct qtfsd_call *call, struct qtfsd_open *open, u64 file_size)
+{
+	const struct qtfs_open_name *args = call->args;
+
+	if (!open->fast_read || !file_size || file_size > le32_to_cpu(args->size))
+		return;
+	if (read_reply(call, open->file, 0, file_size) || call->reply_len != file_size)
+		call->reply_len = 0;
 }
 
 /* Writes from @iter; if @whole, goes on until it's empty or nothing can be written. */

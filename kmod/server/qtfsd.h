@@ -427,6 +427,7 @@ void qtfsd_listed_forget(struct qtfsd_call *call);
 void qtfsd_fast_init(struct qtfsd_open *open);
 bool qtfsd_fast_may(const struct qtfsd_call *call);
 void qtfsd_fast_run(struct qtfsd_call *call);
+void qtfsd_fast_read_small(struct qtfsd_call *call, struct qtfsd_open *open, u64 file_size);
 
 /* channel.c */
 void qtfsd_channel_init(void);

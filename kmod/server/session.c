@@ -34,7 +34,7 @@
  * connection:
  *
  *	the call is under way	its reply goes to where the repeat came from
- *	its reply was kept	that is sent again
+ *	its reply was kept	that is sent again, without data
  *	its reply had data	it is carried out again
  *
  * A reply without data is kept, header and body, until the slot's next request:
@@ -398,6 +398,7 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 			   bool replied)
 {
 	u32 index = le32_to_cpu(call->hdr.slot);
+	u32 len = sizeof(call->reply.hdr) + le16_to_cpu(call->reply.hdr.body_len);
 	struct qtfsd_slot *slot;
 
 	if (index >= session->nr_slots)
@@ -407,9 +408,12 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 	if (slot->call == call) {
 		slot->call = NULL;
 		swap(slot->listed, call->listed);
-		if (replied && !call->reply_len)
-			memcpy(&slot->kept, &call->reply,
-			       sizeof(slot->kept.hdr) + le16_to_cpu(call->reply.hdr.body_len));
+		if (replied && (!call->reply_len || (call->info->flags & QTFS_CHANGES))) {
+			memcpy(&slot->kept, &call->reply, len);
+			/* OPEN_NAME's data can be read again. */
+			slot->kept.hdr.data_len = 0;
+			slot->kept.hdr.len = cpu_to_le32(len);
+		}
 	}
 	spin_unlock(&session->lock);
 }

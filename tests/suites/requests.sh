@@ -15,7 +15,7 @@ S "rm -rf $D && mkdir -p $D/{big,long,plain,tree,deep/a/b/c/d,small,new,denied,s
 	seq -f 'long/$(printf 'x%.0s' {1..200})-%05g' 1200 | xargs touch &&
 	for i in {1..40}; do mkdir tree/\$i && seq -f \"tree/\$i/%g\" 50 | xargs touch; done &&
 	for i in {1..10}; do echo content \$i >small/\$i; done && touch deep/a/b/c/d/file denied/x search/x &&
-	chmod 744 search && ln -s small/1 link"
+	chmod 744 search && ln -s small/1 link && head -c 200000 /dev/zero >small/large"
 check "mount" mount_qtfs $D $M || exit
 
 # Every request that somebody waited for, or one operation's.
@@ -97,3 +97,29 @@ done
 wait
 sees_all() { [ "$(find $M/big -printf '%f %i\n' | sort | md5sum)" = "$(S "find $D/big -printf '%f %i\n' | sort | md5sum")" ]; }
 check "what changed meanwhile is seen" wait_for 2 sees_all
+
+# ---- small files ----
+forget_all
+stat $M >/dev/null
+costs "open, read and close a small file, cold" 2 cat $M/small/1	# and its directory's name
+costs "another one" 1 cat $M/small/2
+is "with what is in it" "$(cat "$SCRATCH/out")" "content 2"
+costs "again" 1 cat $M/small/2
+costs "what isn't there" 1 bash -c "! cat $M/small/none"
+costs "nor now" 0 bash -c "! cat $M/small/none"
+costs "a large file" 3 dd if=$M/small/large of=/dev/null bs=1M
+touch $M/new/0
+costs "create" 1 bash -c ">$M/new/1"
+costs "create and write" 2 bash -c "echo x >$M/new/2"
+costs "the first stat of a deep path" 6 stat $M/deep/a/b/c/d/file
+costs "and the second" 0 stat $M/deep/a/b/c/d/file
+S "echo changed >$D/small/2"
+changed() { [ "$(cat $M/small/2)" = changed ]; }
+check "what changes on the server is seen" wait_for 2 changed
+cat $M/link >/dev/null
+costs "through a symbolic link" 1 cat $M/link
+is "a directory's times and links change with what is made in it" "$(mkdir $M/new/d && stat -c '%h %y' $M/new)" \
+	"$(S "stat -c '%h %y' $D/new")"
+mkdir /tmp/tarred && (cd /tmp/tarred && for i in {1..20}; do echo "file $i" >"f$i"; done && tar cf /tmp/tarred.tar f*)
+# CREATE, WRITE, and one each for tar's chown, chmod and utime.
+costs "untar 20 files" 104 tar xf /tmp/tarred.tar -C $M/new

@@ -155,6 +155,12 @@ static std::vector<Operation> operations()
      [](FakeSlot &slot, const std::string &at) {
        slot.node(at + "/dir").body(qtfs_open{le(__u32{wronly}), le(__u32{0600})});
      }},
+    {"OpenName",
+     QTFS_OP_OPEN_NAME,
+     {Section::Mount, Section::Open, Section::Read},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at).name("file").body(qtfs_open_name{0, 0});
+     }},
     {"Readlink",
      QTFS_OP_READLINK,
      {Section::Mount},
