@@ -19,12 +19,16 @@
 #define qtfs_le16(x)	le16_to_cpu(x)
 #define qtfs_le32(x)	le32_to_cpu(x)
 #define qtfs_le64(x)	le64_to_cpu(x)
+#define qtfs_to_le16(x)	cpu_to_le16(x)
+#define qtfs_to_le32(x)	cpu_to_le32(x)
 #else
 #include <endian.h>
 #include <string.h>
 #define qtfs_le16(x)	le16toh(x)
 #define qtfs_le32(x)	le32toh(x)
 #define qtfs_le64(x)	le64toh(x)
+#define qtfs_to_le16(x)	htole16(x)
+#define qtfs_to_le32(x)	htole32(x)
 #endif
 
 /* What is wrong with a frame; each kind has its counter. */
@@ -200,6 +204,16 @@ static inline enum qtfs_frame_error qtfs_check_req(const struct qtfs_hdr *hdr,
 	return QTFS_FRAME_OK;
 }
 
+/* Begins the header of a frame of @len bytes in all, outside of any slot. */
+static inline void qtfs_hdr_init(struct qtfs_hdr *hdr, unsigned int op, __u32 len)
+{
+	memset(hdr, 0, sizeof(*hdr));
+	hdr->magic = qtfs_to_le32(QTFS_MAGIC);
+	hdr->len = qtfs_to_le32(len);
+	hdr->op = qtfs_to_le16(op);
+	hdr->slot = qtfs_to_le32(QTFS_NO_SLOT);
+}
+
 /*
  * The size of the directory entry at @row, of which @left bytes are there, with
  * what follows its name.  0 if it isn't whole or no entry at all.
@@ -227,6 +241,25 @@ static inline const struct qtfs_entry_rep *qtfs_dirent_entry(const struct qtfs_d
 	__u32 at = (sizeof(*entry) + qtfs_le16(entry->name_len) + 7) & ~7u;
 
 	return (const struct qtfs_entry_rep *)((const char *)entry + at);
+}
+
+/*
+ * The next entry of a batch that brings a node, from @at on, which is moved past
+ * it.  NULL at the end, or where the batch isn't whole.
+ */
+static inline const struct qtfs_dirent *qtfs_dirent_next_entry(const void *rows, __u32 len,
+							       __u32 *at)
+{
+	const struct qtfs_dirent *entry;
+	__u32 size;
+
+	while ((size = qtfs_dirent_size((const char *)rows + *at, len - *at))) {
+		entry = (const struct qtfs_dirent *)((const char *)rows + *at);
+		*at += size;
+		if (entry->flags & QTFS_DIRENT_ENTRY)
+			return entry;
+	}
+	return (const struct qtfs_dirent *)0;
 }
 
 /* Where the parts of a request's arguments begin, given the first byte of them. */

@@ -77,18 +77,14 @@ static void entries_drop(struct qtfs_file *qf)
 }
 
 /* Makes dentries of what the batch says of its names. */
-static void entries_prime(struct dentry *parent, const void *row, size_t len,
+static void entries_prime(struct dentry *parent, const void *rows, u32 len,
 			  const struct qtfs_age *age)
 {
 	const struct qtfs_dirent *entry;
 	unsigned int nr = 0;
-	size_t at;
-	u32 size;
+	u32 at = 0;
 
-	for (at = 0; (size = qtfs_dirent_size(row + at, len - at)); at += size) {
-		entry = row + at;
-		if (!(entry->flags & QTFS_DIRENT_ENTRY))
-			continue;
+	while ((entry = qtfs_dirent_next_entry(rows, len, &at))) {
 		qtfs_dentry_prime(parent, (const char *)(entry + 1), le16_to_cpu(entry->name_len),
 				  qtfs_dirent_entry(entry), age);
 		nr++;
@@ -97,17 +93,13 @@ static void entries_prime(struct dentry *parent, const void *row, size_t len,
 }
 
 /* Gives back the nodes in a batch that nobody waits for. */
-void qtfs_dirents_forget(struct qtfs_session *session, const void *row, size_t len)
+void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len)
 {
 	const struct qtfs_dirent *entry;
-	size_t at;
-	u32 size;
+	u32 at = 0;
 
-	for (at = 0; (size = qtfs_dirent_size(row + at, len - at)); at += size) {
-		entry = row + at;
-		if (entry->flags & QTFS_DIRENT_ENTRY)
-			qtfs_forget(session, le64_to_cpu(qtfs_dirent_entry(entry)->node));
-	}
+	while ((entry = qtfs_dirent_next_entry(rows, len, &at)))
+		qtfs_forget(session, le64_to_cpu(qtfs_dirent_entry(entry)->node));
 }
 
 /* Fetches the entries from @cookie on.  1: there are some, 0: the end. */

@@ -63,10 +63,7 @@ static void ping_sent(struct qtfs_frame *frame, int error)
 
 static void ping_encode(struct qtfs_link *link)
 {
-	link->ping_wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
-	link->ping_wire.hdr.len = cpu_to_le32(sizeof(link->ping_wire));
-	link->ping_wire.hdr.op = cpu_to_le16(QTFS_OP_PING);
-	link->ping_wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	qtfs_hdr_init(&link->ping_wire.hdr, QTFS_OP_PING, sizeof(link->ping_wire));
 	link->ping.head.iov_base = &link->ping_wire;
 	link->ping.head.iov_len = sizeof(link->ping_wire);
 	link->ping.done = ping_sent;
@@ -93,10 +90,7 @@ static void hello_encode(struct qtfs_link *link)
 	size_t label_len = hello_label(link->wire.label);
 	size_t len = offsetof(typeof(link->wire), label) + label_len;
 
-	link->wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
-	link->wire.hdr.len = cpu_to_le32(len);
-	link->wire.hdr.op = cpu_to_le16(QTFS_OP_HELLO);
-	link->wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	qtfs_hdr_init(&link->wire.hdr, QTFS_OP_HELLO, len);
 	link->wire.hdr.body_len = cpu_to_le16(sizeof(link->wire.body));
 	link->wire.req.name_len[0] = cpu_to_le16(label_len);
 	memcpy(link->wire.body.client, session->client, sizeof(session->client));

@@ -374,7 +374,7 @@ void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len
 
 /* dir.c */
 void qtfs_dir_used(struct inode *dir, unsigned int primed);
-void qtfs_dirents_forget(struct qtfs_session *session, const void *row, size_t len);
+void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len);
 
 /* lock.c */
 int qtfs_lock(struct file *file, int cmd, struct file_lock *fl);

@@ -91,14 +91,11 @@ static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const s
 	u8 *p = (void *)(body + 1);
 	int i;
 
-	memset(hdr, 0, sizeof(*hdr) + sizeof(*body));
-	hdr->magic = cpu_to_le32(QTFS_MAGIC);
-	hdr->len = cpu_to_le32(req->head_len + rpc->out_len);
-	hdr->op = cpu_to_le16(rpc->op);
-	hdr->slot = cpu_to_le32(QTFS_NO_SLOT);
+	qtfs_hdr_init(hdr, rpc->op, req->head_len + rpc->out_len);
 	hdr->data_len = cpu_to_le32(rpc->out_len);
 	hdr->body_len = cpu_to_le16(info->req_body);
 
+	memset(body, 0, sizeof(*body));
 	body->node = cpu_to_le64(rpc->node);
 	body->node2 = cpu_to_le64(rpc->node2);
 	body->open = cpu_to_le64(rpc->open);
@@ -496,10 +493,7 @@ static void request_cancel(struct qtfs_request *req)
 
 	if (!cancel)
 		return;
-	cancel->wire.hdr.magic = cpu_to_le32(QTFS_MAGIC);
-	cancel->wire.hdr.len = cpu_to_le32(sizeof(cancel->wire));
-	cancel->wire.hdr.op = cpu_to_le16(QTFS_OP_CANCEL);
-	cancel->wire.hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
+	qtfs_hdr_init(&cancel->wire.hdr, QTFS_OP_CANCEL, sizeof(cancel->wire));
 	cancel->wire.hdr.body_len = cpu_to_le16(sizeof(cancel->wire.body));
 	cancel->wire.body.seq = cpu_to_le64(req->seq);
 	cancel->wire.body.slot = cpu_to_le32(req->slot);

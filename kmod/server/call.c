@@ -195,10 +195,7 @@ void qtfsd_reply(struct qtfsd_call *call, int error)
 	trace_qtfsd_call_replied(call, status);
 	call_free_request(call);
 
-	memset(hdr, 0, sizeof(*hdr));
-	hdr->magic = cpu_to_le32(QTFS_MAGIC);
-	hdr->len = cpu_to_le32(sizeof(*hdr) + body_len + call->reply_len);
-	hdr->op = call->hdr.op;
+	qtfs_hdr_init(hdr, qtfsd_call_op(call), sizeof(*hdr) + body_len + call->reply_len);
 	hdr->flags = cpu_to_le16(QTFS_FRAME_REPLY);
 	hdr->slot = call->hdr.slot;
 	hdr->seq = call->hdr.seq;

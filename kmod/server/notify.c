@@ -447,11 +447,8 @@ static void notify_send(struct qtfsd_session *session)
 	nf->session = session;
 	len = gather(session, nf);
 
-	nf->hdr.magic = cpu_to_le32(QTFS_MAGIC);
-	nf->hdr.len = cpu_to_le32(sizeof(nf->hdr) + len);
-	nf->hdr.op = cpu_to_le16(QTFS_OP_NOTIFY);
+	qtfs_hdr_init(&nf->hdr, QTFS_OP_NOTIFY, sizeof(nf->hdr) + len);
 	nf->hdr.flags = cpu_to_le16(QTFS_FRAME_REPLY);
-	nf->hdr.slot = cpu_to_le32(QTFS_NO_SLOT);
 	nf->hdr.data_len = cpu_to_le32(len);
 	nf->vec.iov_base = nf->data;
 	nf->vec.iov_len = len;

@@ -74,26 +74,19 @@ static u32 entry_add(struct qtfsd_call *call, struct qtfs_dirent *entry, u32 lef
 static void entries_forget(struct qtfsd_call *call, u32 len)
 {
 	const struct qtfs_dirent *entry;
-	u32 at;
+	u32 at = 0;
 
-	for (at = 0; at < len; at += qtfs_dirent_size(entry, len - at)) {
-		entry = call->reply_data + at;
-		if (entry->flags & QTFS_DIRENT_ENTRY)
-			qtfsd_node_forget(call->session,
-					  le64_to_cpu(qtfs_dirent_entry(entry)->node));
-	}
+	while ((entry = qtfs_dirent_next_entry(call->reply_data, len, &at)))
+		qtfsd_node_forget(call->session, le64_to_cpu(qtfs_dirent_entry(entry)->node));
 }
 
 static unsigned int entries_count(const struct qtfsd_call *call, u64 *nodes)
 {
 	const struct qtfs_dirent *entry;
 	unsigned int nr = 0;
-	u32 at;
+	u32 at = 0;
 
-	for (at = 0; at < call->reply_len; at += qtfs_dirent_size(entry, call->reply_len - at)) {
-		entry = call->reply_data + at;
-		if (!(entry->flags & QTFS_DIRENT_ENTRY))
-			continue;
+	while ((entry = qtfs_dirent_next_entry(call->reply_data, call->reply_len, &at))) {
 		if (nodes)
 			nodes[nr] = le64_to_cpu(qtfs_dirent_entry(entry)->node);
 		nr++;
