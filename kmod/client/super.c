@@ -27,7 +27,7 @@
 struct qtfs_options {
 	const struct qtfs_transport *transport;
 	char *host;
-	const char *named_by;		/* the option that @host comes from */
+	const struct qtfs_transport *host_of;	/* whose option named @host */
 	unsigned int port;
 	unsigned int entry_ms;
 	unsigned int attr_ms;
@@ -40,9 +40,7 @@ struct qtfs_options {
 
 enum {
 	OPT_TRANS,
-	OPT_ADDR,
-	OPT_CID,
-	OPT_DEV,
+	OPT_HOST,
 	OPT_PORT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_ATTR_TIMEOUT,
@@ -74,9 +72,9 @@ static const struct constant_table cache_modes[] = {
 
 static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_string("trans", OPT_TRANS),
-	fsparam_string("addr", OPT_ADDR),
-	fsparam_string("cid", OPT_CID),
-	fsparam_string("dev", OPT_DEV),
+	fsparam_string("addr", OPT_HOST),
+	fsparam_string("cid", OPT_HOST),
+	fsparam_string("dev", OPT_HOST),
 	fsparam_u32("port", OPT_PORT),
 	fsparam_u32("entry_timeout", OPT_ENTRY_TIMEOUT),
 	fsparam_u32("attr_timeout", OPT_ATTR_TIMEOUT),
@@ -116,10 +114,8 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		if (!options->transport)
 			return invalfc(fc, "trans=%s: no such transport", param->string);
 		return 0;
-	case OPT_ADDR:
-	case OPT_CID:
-	case OPT_DEV:
-		options->named_by = opt == OPT_ADDR ? "addr" : opt == OPT_CID ? "cid" : "dev";
+	case OPT_HOST:
+		options->host_of = qtfs_transport_of_option(param->key);
 		swap(options->host, param->string);
 		return 0;
 	case OPT_PORT:
@@ -219,35 +215,16 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), sbi->session);
 }
 
-/* Which option names the server; loop has only one and needs none. */
-static const char *host_option(const struct qtfs_transport *transport)
-{
-	if (transport == &qtfs_transport_tcp)
-		return "addr";
-	if (transport == &qtfs_transport_vsock)
-		return "cid";
-	return transport == &qtfs_transport_pcie ? "dev" : NULL;
-}
-
-/* The transport that an option which names a server stands for. */
-static const struct qtfs_transport *named_transport(const char *option)
-{
-	if (!strcmp(option, "cid"))
-		return &qtfs_transport_vsock;
-	return strcmp(option, "dev") ? &qtfs_transport_tcp : &qtfs_transport_pcie;
-}
-
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
 	const struct qtfs_patience *patience = &sbi->session->patience;
 	const struct qtfs_transport *transport = sbi->session->transport;
-	const char *option = host_option(transport);
 
 	seq_printf(m, ",trans=%s", transport->name);
-	if (option && *sbi->host)
-		seq_printf(m, ",%s=%s", option, sbi->host);
-	if (transport == &qtfs_transport_tcp || transport == &qtfs_transport_vsock)
+	if (transport->option && *sbi->host)
+		seq_printf(m, ",%s=%s", transport->option, sbi->host);
+	if (transport->has_port)
 		seq_printf(m, ",port=%u", sbi->port);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
@@ -339,30 +316,25 @@ static void sb_free(struct qtfs_sb *sbi)
 static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_addr *addr)
 {
 	struct qtfs_options *options = fc->fs_private;
+	const struct qtfs_transport *transport = options->transport ?: options->host_of;
 	const char *host = options->host;
 	unsigned int port = options->port;
-	const char *option;
 
-	if (!options->transport && host)
-		options->transport = named_transport(options->named_by);
-	/* These have a server without being told a name. */
-	if (!host && (options->transport == &qtfs_transport_loop ||
-		      options->transport == &qtfs_transport_pcie))
+	if (host && transport != options->host_of)
+		return invalfc(fc, "%s=%s: trans=%s takes %s", options->host_of->option, host,
+			       transport->name, transport->option ?: "no address");
+	if (!host && transport && transport->nameless)
 		host = "";
-	if (!host && qtfs_default_addr(&options->transport, &host, &port))
+	if (!host && qtfs_default_addr(&transport, &host, &port))
 		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
-
-	option = host_option(options->transport);
-	if (options->host && (!option || strcmp(option, options->named_by)))
-		return invalfc(fc, "%s=%s: trans=%s takes %s", options->named_by, options->host,
-			       options->transport->name, option ?: "no address");
+	options->transport = transport;
 
 	memset(addr, 0, sizeof(*addr));
 	addr->net = current->nsproxy->net_ns;
 	sbi->port = port ?: QTFS_PORT;
-	if (options->transport->parse(addr, host, sbi->port))
-		return invalfc(fc, "%s=%s: not an address for trans=%s", option, host,
-			       options->transport->name);
+	if (transport->parse(addr, host, sbi->port))
+		return invalfc(fc, "%s=%s: not an address for trans=%s", transport->option, host,
+			       transport->name);
 	sbi->host = kstrdup(host, GFP_KERNEL);
 	return sbi->host ? 0 : -ENOMEM;
 }

@@ -51,6 +51,16 @@ const struct qtfs_transport *qtfs_transport_find(const char *name)
 	return NULL;
 }
 
+const struct qtfs_transport *qtfs_transport_of_option(const char *option)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++)
+		if (transports[i]->option && !strcmp(transports[i]->option, option))
+			return transports[i];
+	return NULL;
+}
+
 int qtfs_transport_init(const char *name)
 {
 	tx_wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);

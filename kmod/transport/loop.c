@@ -238,6 +238,7 @@ static void loop_close(struct qtfs_conn *conn)
 
 const struct qtfs_transport qtfs_transport_loop = {
 	.name = "loop",
+	.nameless = true,
 	.parse = loop_parse,
 	.connect = loop_connect,
 	.listen = loop_listen,

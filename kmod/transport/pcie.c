@@ -345,6 +345,8 @@ static void pcie_close(struct qtfs_conn *conn)
 
 const struct qtfs_transport qtfs_transport_pcie = {
 	.name = "pcie",
+	.option = "dev",
+	.nameless = true,
 	.parse = pcie_parse,
 	.connect = pcie_connect,
 	.listen = pcie_listen,

@@ -83,6 +83,8 @@ static int tcp_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 
 const struct qtfs_transport qtfs_transport_tcp = {
 	.name = "tcp",
+	.option = "addr",
+	.has_port = true,
 	.wants_crc = true,
 	.parse = tcp_parse,
 	.connect = tcp_connect_to,

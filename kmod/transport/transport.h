@@ -57,6 +57,9 @@ struct qtfs_frame {
  */
 struct qtfs_transport {
 	const char *name;
+	const char *option;		/* that names a server when mounting, if any does */
+	bool has_port;
+	bool nameless;			/* finds a server without being told a name */
 	bool wants_crc;			/* unless the mount says otherwise */
 
 	/*
@@ -167,6 +170,8 @@ struct qtfs_listener {
 int qtfs_transport_init(const char *name);
 void qtfs_transport_exit(void);
 const struct qtfs_transport *qtfs_transport_find(const char *name);
+/* The transport whose servers the mount option @option names. */
+const struct qtfs_transport *qtfs_transport_of_option(const char *option);
 
 void qtfs_conn_init(struct qtfs_conn *conn, const struct qtfs_transport *transport,
 		    const struct qtfs_conn_ops *ops);

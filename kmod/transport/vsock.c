@@ -66,6 +66,8 @@ static int vsock_accept_from(struct qtfs_listener *listener, struct qtfs_conn *c
 
 const struct qtfs_transport qtfs_transport_vsock = {
 	.name = "vsock",
+	.option = "cid",
+	.has_port = true,
 	.parse = vsock_parse,
 	.connect = vsock_connect_to,
 	.listen = vsock_listen_on,
