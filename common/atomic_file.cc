@@ -9,24 +9,11 @@
 
 #include "fd.hh"
 #include "result.hh"
+#include "write_all.hh"
 
 namespace qtfs {
 
 namespace {
-
-std::error_code write_all(int fd, std::string_view text)
-{
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return last_error();
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 std::error_code fill(int fd, const struct stat &old, std::string_view text)
 {

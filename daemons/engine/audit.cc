@@ -14,6 +14,7 @@
 #include "bytes.hh"
 #include "json.hh"
 #include "policy.hh"
+#include "write_all.hh"
 
 namespace qtfs::engine {
 
@@ -201,19 +202,11 @@ std::string Audit::line(const Record &record)
 // What can't be written is dropped: there is nobody to tell but the reader.
 void Audit::write(const std::string &text)
 {
+  if (!write_all(fd_.get(), text))
+    return;
   const auto lines = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
-
-  for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t n = ::write(fd_.get(), rest.data(), rest.size());
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      dropped_ += ending_ ? 0 : lines;
-      return;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  dropped_ += ending_ ? 0 : lines;
 }
 
 } // namespace qtfs::engine

@@ -6,7 +6,6 @@
 
 D=/srv/engine
 M=/mnt/engine
-RACER=/usr/lib/qtfs/tests/racer
 
 engine() { # ARGS...; as from a shell: what it says, and its status in the last line
 	S "timeout -k 1 10 qtfs-engine $* 2>&1; echo status \$?"
@@ -82,34 +81,19 @@ check "and says why" "dmesg | tail -n 5 | grep -q 'is qtfs-engine running'"
 check "the engine starts again" start_engine
 
 # ---- kill -9 under load ----
-[ -x $RACER ] || { not_ok "racer is installed"; exit; }
-for i in 1 2 3; do mkdir $M/load$i; done
-for i in 1 2 3; do
-	$RACER load $M/load$i 12 >"$SCRATCH/load$i" 2>&1 &
-	racers[i]=$!
-done
+check "processes begin to work" load_start $M 12 || exit
 kills=0
-while kill -0 "${racers[1]}" 2>/dev/null && ((kills < 6)); do
+while load_runs && ((kills < 6)); do
 	# Some work has been done since the last time.
 	n=$(S "ls $D/load1 | wc -l")
-	wait_for 20 eval "[ \$(S 'ls $D/load1 | wc -l') -gt $n ] || ! kill -0 ${racers[1]}"
+	wait_for 20 eval "[ \$(S 'ls $D/load1 | wc -l') -gt $n ] || ! load_runs"
 	S "pid=\$(pidof qtfs-engine) && kill -9 \$pid && while kill -0 \$pid 2>/dev/null; do sleep 0.01; done"
 	start_engine >"$SCRATCH/start" 2>&1 || { not_ok "start after kill -9" "$(tr '\n' ' ' <"$SCRATCH/start")"; break; }
 	kills=$((kills + 1))
 done
 echo "# $kills times killed"
 check "the engine was killed under load" [ $kills -ge 3 ]
-for i in 1 2 3; do
-	wait "${racers[i]}"
-	status=$?
-	said=$(tail -n 2 "$SCRATCH/load$i" | tr '\n' ' ')
-	is "load $i: each operation succeeded" "$status" 0 || echo "# $said"
-	rounds=${said%% *}
-	is "load $i: and was done once" "$(S "cd $D/load$i && ls -d d* | wc -l; ls -d g* | wc -l; ls -d f* | wc -l; sort -u log | wc -l; wc -l <log;
-		cat g* | tr -s 'f' '\n' | grep -c .; find . -name 'g*' -links 2 | wc -l" | tr '\n' ' ')" \
-		"$rounds $rounds $rounds $rounds $rounds $rounds $rounds "
-	echo "# load $i: $rounds rounds"
-done
+load_verify $D
 is "both sides list the same" "$(cd $M && find . -printf '%p %y %s\n' | sort | md5sum)" \
 	"$(S "cd $D && find . -printf '%p %y %s\n' | sort" | md5sum)"
 check "umount" umount_qtfs $M

@@ -280,6 +280,34 @@ umount_qtfs() { # DIR
 	MOUNTED=("${left[@]}")
 }
 
+# Three processes that make, link, rename and append for some seconds (racer.c), each in a directory of its own.
+load_start() { # DIR SECONDS
+	local i
+	RACERS=()
+	for i in 1 2 3; do
+		mkdir "$1/load$i" || return
+		/usr/lib/qtfs/tests/racer load "$1/load$i" "$2" >"$SCRATCH/load$i" 2>&1 &
+		RACERS+=($!)
+	done
+}
+load_runs() { kill -0 "${RACERS[0]}" 2>/dev/null; }
+
+# Waits for them: each operation succeeded, and left on the server what it leaves when done once.
+load_verify() { # DIR-ON-SERVER
+	local i status said rounds
+	for i in 1 2 3; do
+		wait "${RACERS[i - 1]}"
+		status=$?
+		said=$(tail -n 2 "$SCRATCH/load$i" | tr '\n' ' ')
+		is "load $i: each operation succeeded" "$status" 0 || echo "# $said"
+		rounds=${said%% *}
+		is "load $i: and was done once" "$(S "cd $1/load$i && ls -d d* | wc -l; ls -d g* | wc -l; ls -d f* | wc -l; sort -u log | wc -l; wc -l <log;
+			cat g* | tr -s 'f' '\n' | grep -c .; find . -name 'g*' -links 2 | wc -l" | tr '\n' ' ')" \
+			"$rounds $rounds $rounds $rounds $rounds $rounds $rounds "
+		echo "# load $i: $rounds rounds"
+	done
+}
+
 # However a suite ends, it leaves the machines as it found them; the rig unloads the modules and checks.
 tidy() {
 	local i status=$?

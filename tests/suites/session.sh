@@ -8,7 +8,6 @@
 
 D=/srv/session
 M=/mnt/session
-RACER=/usr/lib/qtfs/tests/racer
 SOFT=/mnt/session-soft
 FAULT=/sys/kernel/debug/qtfs_server/fault
 CLIENT=/sys/fs/qtfs
@@ -45,31 +44,17 @@ S "echo again >$D/f; mkdir $D/newer"
 check "what changed while it was cut is seen" wait_for 5 eval '[ "$(cat $M/f)" = again ] && [ -d $M/new ] && [ -d $M/newer ]'
 
 # ---- cut again and again, under load ----
-[ -x $RACER ] || { not_ok "racer is installed"; exit; }
-for i in 1 2 3; do mkdir $M/load$i; done
-for i in 1 2 3; do
-	$RACER load $M/load$i 12 >"$SCRATCH/load$i" 2>&1 &
-	racers[i]=$!
-done
+check "processes begin to work" load_start $M 12 || exit
 cuts=0
-while kill -0 "${racers[1]}" 2>/dev/null; do
+while load_runs; do
 	n=$(stat_of requests)
-	wait_for 20 eval "[ \$(stat_of requests) -gt $((n + 50)) ] || ! kill -0 ${racers[1]}"
+	wait_for 20 eval "[ \$(stat_of requests) -gt $((n + 50)) ] || ! load_runs"
 	cut
 	cuts=$((cuts + 1))
 done
 echo "# $cuts cuts, $(stat_of reconnects) new connections, $(stat_of resent) requests sent again, $(server_stat repeated) known to the server"
 check "it was cut often" [ $cuts -ge 5 ]
-for i in 1 2 3; do
-	wait "${racers[i]}"
-	status=$?
-	said=$(tail -n 2 "$SCRATCH/load$i" | tr '\n' ' ')
-	is "load $i: each operation succeeded" "$status" 0 || echo "# $said"
-	rounds=${said%% *}
-	is "load $i: and was done once" "$(S "cd $D/load$i && ls -d d* | wc -l; ls -d g* | wc -l; ls -d f* | wc -l; sort -u log | wc -l; wc -l <log;
-		cat g* | tr -s 'f' '\n' | grep -c .; find . -name 'g*' -links 2 | wc -l" | tr '\n' ' ')" \
-		"$rounds $rounds $rounds $rounds $rounds $rounds $rounds "
-done
+load_verify $D
 is "both sides list the same" "$(cd $M && find . -printf '%p %y %s\n' | sort | md5sum)" \
 	"$(S "cd $D && find . -printf '%p %y %s\n' | sort" | md5sum)"
 

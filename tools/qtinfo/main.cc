@@ -19,6 +19,7 @@
 #include "options.hh"
 #include "ping.hh"
 #include "report.hh"
+#include "write_all.hh"
 
 namespace qtfs::qtinfo {
 
@@ -118,13 +119,6 @@ int show(const Options &options, const Json &json, const std::string &text)
   return EXIT_SUCCESS;
 }
 
-bool write_file(const std::string &file, const std::string &text)
-{
-  const Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-
-  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
 int log_level(const Options &options)
 {
   const Model model = read_model(take_snapshot());
@@ -135,7 +129,7 @@ int log_level(const Options &options)
     return complain("neither qtfs nor qtfs_server is loaded");
   for (const auto &[module, level] : model.log_levels) {
     const std::string file = "/sys/module/" + module + "/parameters/qtfs_log_level";
-    if (!options.level.empty() && !write_file(file, options.level))
+    if (!options.level.empty() && write_into(file, options.level))
       return complain(file + ": " + std::strerror(errno));
     const std::string &now = options.level.empty() ? level : options.level;
     json.set(module, now);
@@ -163,7 +157,7 @@ int clear()
 
   for (const auto &[name, content] : snapshot.files)
     if (name.ends_with("/latency")) {
-      if (!write_file(name, "0"))
+      if (write_into(name, "0"))
         return complain(name + ": " + std::strerror(errno));
       cleared++;
     }
@@ -209,8 +203,8 @@ int dump(const Options &options)
     return EXIT_SUCCESS;
   }
   const Fd fd(::open(options.file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return complain(options.file + ": " + std::strerror(errno));
+  if (const std::error_code error = fd ? write_all(fd.get(), text) : last_error())
+    return complain(options.file + ": " + error.message());
   return EXIT_SUCCESS;
 }
 

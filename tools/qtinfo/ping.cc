@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 
 #include "snapshot.hh"
+#include "write_all.hh"
 
 namespace qtfs::qtinfo {
 
@@ -29,8 +30,7 @@ Ping ping(const Mount &mount, std::chrono::milliseconds limit)
       const int error = ::statfs(result.point.c_str(), &st) == 0 ? 0 : errno;
       const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
       const std::string said = std::to_string(error) + " " + std::to_string(took.count());
-      if (::write(fd, said.data(), said.size()) < 0)
-        return;
+      (void)write_all(fd, said); // what is missing shows as no answer
     },
     limit, complete);
   const std::size_t blank = text.find(' ');

@@ -19,6 +19,7 @@
 #include "fd.hh"
 #include "json.hh"
 #include "text.hh"
+#include "write_all.hh"
 
 namespace qtfs::qtinfo {
 
@@ -53,13 +54,6 @@ bool is_end(const TraceEvent &event)
   return event.name == "qtfs_request_end" || event.name == "qtfsd_call_replied";
 }
 
-bool write_file(const std::string &file, const char *text)
-{
-  const Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-
-  return fd && ::write(fd.get(), text, std::strlen(text)) >= 0;
-}
-
 // Removed with its owner; that also switches its events off.
 class Instance {
 public:
@@ -72,7 +66,7 @@ public:
   {
     if (!made_)
       return;
-    write_file(path_ + "/events/enable", "0");
+    (void)write_into(path_ + "/events/enable", "0");
     ::rmdir(path_.c_str());
   }
 
@@ -170,8 +164,8 @@ int run_trace(const TraceOptions &options)
                std::strerror(errno));
     return EXIT_FAILURE;
   }
-  const bool client = write_file(instance.path() + "/events/qtfs/enable", "1");
-  const bool server = write_file(instance.path() + "/events/qtfs_server/enable", "1");
+  const bool client = !write_into(instance.path() + "/events/qtfs/enable", "1");
+  const bool server = !write_into(instance.path() + "/events/qtfs_server/enable", "1");
   if (!client && !server) {
     fmt::print(stderr, "qtinfo: neither qtfs nor qtfs_server is loaded\n");
     return EXIT_FAILURE;
