@@ -37,9 +37,9 @@
 #define CONNECT_TIMEOUT		(3 * HZ)
 #define HELLO_TIMEOUT		(3 * HZ)
 
-#define RETRY_MIN_MS		50
-#define RETRY_MAX_MS		5000
-#define RETRY_DOUBLINGS		7
+#define RETRY_MIN_MS		50u
+#define RETRY_MAX_MS		5000u
+#define RETRY_DOUBLINGS		7u
 
 static struct qtfs_link *to_link(struct qtfs_conn *conn)
 {

@@ -137,13 +137,13 @@ static void lock_refresh(struct inode *inode, const struct qtfs_lock_rep *rep,
 	qtfs_update_inode(inode, &rep->attr, age);
 }
 
-static u32 lock_type(const struct file_lock *fl)
+static u32 lock_type(struct file_lock *fl)
 {
 	return lock_is_unlock(fl) ? 2 : lock_is_write(fl) ? 1 : 0;
 }
 
 /* What @fl says, for the server. */
-static u32 fill_lock(struct file *file, const struct file_lock *fl, struct qtfs_lock *body)
+static u32 fill_lock(struct file *file, struct file_lock *fl, struct qtfs_lock *body)
 {
 	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
 
