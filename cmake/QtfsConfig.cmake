@@ -21,8 +21,11 @@ install(DIRECTORY "${config}/udev/" DESTINATION /lib/udev/rules.d
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.rules")
 install(DIRECTORY "${config}/tmpfiles/" DESTINATION /usr/lib/tmpfiles.d
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.conf")
-# A sample, and the administrator's from then on.
+# Samples, and the administrator's from then on.
 install(CODE "
+  if(NOT EXISTS \"\$ENV{DESTDIR}/etc/qtfs/udsproxyd.conf\")
+    file(INSTALL DESTINATION \"/etc/qtfs\" TYPE FILE FILES \"${config}/udsproxyd.conf\")
+  endif()
   if(NOT EXISTS \"\$ENV{DESTDIR}/etc/modprobe.d/qtfs.conf\")
     file(INSTALL DESTINATION \"/etc/modprobe.d\" TYPE FILE FILES \"${config}/modprobe/qtfs.conf\")
   endif()" COMPONENT config)

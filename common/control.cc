@@ -150,14 +150,16 @@ Result<Json, std::string> control_ask(const std::string &path, const Json &reque
     switch (error.value()) {
     case ENOENT:
     case ECONNREFUSED:
+      if (path == proxy_socket)
+        return path + ": udsproxyd isn't running here (systemctl start udsproxyd)";
       return path + ": no engine is running here (is this the server? systemctl start qtfs-engine)";
     case EACCES:
     case EPERM:
     case EPIPE:
-      return path + ": the engine talks to root alone";
+      return path + ": it talks to root alone";
     case ETIMEDOUT:
     case EAGAIN:
-      return path + ": the engine doesn't answer";
+      return path + ": it doesn't answer";
     default:
       return path + ": " + error.message();
     }

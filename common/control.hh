@@ -34,6 +34,9 @@ namespace qtfs {
 
 inline constexpr const char *control_socket = "/run/qtfs/engine.sock";
 
+// udsproxyd's, which has op status, log (one level less each time) and reload.
+inline constexpr const char *proxy_socket = "/run/qtfs/udsproxyd.sock";
+
 // Makes the socket, and its directory.  The error is a sentence.
 Result<Fd, std::string> control_listen(const std::string &path);
 

@@ -2,63 +2,19 @@
 
 #include "log.hh"
 
-#include <chrono>
-#include <cstdlib>
-#include <mutex>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "logging.hh"
 
 namespace qtfs::engine {
 
 namespace {
-
-// A client can cause refusals at any rate, and must not fill the disk by that.
-class RateLimit {
-public:
-  // Whether to log now; @suppressed is how often it was no since the last yes.
-  bool pass(unsigned &suppressed)
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-
-    if (now - since_ > std::chrono::seconds(1)) {
-      since_ = now;
-      passed_ = 0;
-    }
-    if (passed_ == most) {
-      suppressed_++;
-      return false;
-    }
-    passed_++;
-    suppressed = std::exchange(suppressed_, 0);
-    return true;
-  }
-
-private:
-  static constexpr unsigned most = 10; // a second
-
-  std::mutex mutex_;
-  std::chrono::steady_clock::time_point since_;
-  unsigned passed_ = 0;
-  unsigned suppressed_ = 0;
-};
 
 const char *name_of(const Slot &slot)
 {
   const struct qtfs_op_info *info = qtfs_op_info(slot.op());
 
   return info ? info->name : "?";
-}
-
-// Names are the client's, and may hold anything.
-std::string printable(std::string_view text)
-{
-  std::string safe(text);
-
-  for (char &c : safe)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  return safe;
 }
 
 void log_executed(Slot &slot)
@@ -85,17 +41,6 @@ void log_refused(Slot &slot, const Refusal &refusal)
 }
 
 } // namespace
-
-void set_up_log(const std::string &level)
-{
-  auto logger = spdlog::stderr_logger_mt("qtfs-engine");
-
-  // The journal has its own time.
-  logger->set_pattern(std::getenv("JOURNAL_STREAM") ? "%l: %v" : "%Y-%m-%d %H:%M:%S.%e %l: %v");
-  logger->set_level(spdlog::level::from_str(level == "error" ? "err" : level));
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
-}
 
 WorkerEvents logged_events(std::function<void()> failed)
 {

@@ -22,6 +22,7 @@
 #include "control.hh"
 #include "engine.hh"
 #include "log.hh"
+#include "logging.hh"
 #include "options.hh"
 
 namespace qtfs::engine {
@@ -231,7 +232,7 @@ int main(int argc, char **argv)
   const Result<engine::Options, int> options = engine::parse_options(argc, argv);
   if (!options)
     return options.error();
-  engine::set_up_log(options->log_level);
+  set_up_log("qtfs-engine", options->log_level);
 
   // Before any thread exists, so that none of them gets one.
   sigset_t set;

@@ -298,7 +298,8 @@ TEST(QtinfoOptions, KnowTheHistoricalOnes)
   EXPECT_EQ(parse({"-t"})->command, Sizes);
   EXPECT_EQ(parse({"-p", "1"})->command, PollMode);
   EXPECT_EQ(parse({"-u"})->command, Udsproxyd);
-  EXPECT_EQ(parse({"-s"})->command, Udsproxyd);
+  EXPECT_EQ(parse({"-s"})->command, UdsLevel);
+  EXPECT_EQ(parse({"-s"})->control, proxy_socket);
   EXPECT_EQ(parse({"stats", "--json"})->command, Stats);
   EXPECT_TRUE(parse({"stats", "--json"})->json);
   EXPECT_EQ(parse({"log"})->level, "");

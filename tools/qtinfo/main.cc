@@ -208,6 +208,38 @@ int dump(const Options &options)
   return EXIT_SUCCESS;
 }
 
+// @op is one of its control socket.
+int show_udsproxyd(const Options &options, const char *op)
+{
+  Json request = Json::object();
+  request.set("op", op);
+  const Result<Json, std::string> answer =
+    control_ask(options.control, request, std::chrono::seconds(5));
+  if (!answer)
+    return complain(answer.error());
+
+  const auto text = [&](const char *key) { return answer->string(key).value_or("?"); };
+  const auto number = [&](const char *key) {
+    return static_cast<std::uint64_t>(answer->number(key).value_or(0));
+  };
+  std::string told = fmt::format("udsproxyd {}, pid {}, at {}, peer {}\n", text("version"),
+                                 number("pid"), text("address"), text("peer"));
+  told += fmt::format("links          {}: {} to the peer, {} from it\n",
+                      answer->flag("connected") ? "up" : "down", number("links_to_peer"),
+                      number("links_from_peer"));
+  told += fmt::format("sockets        {} exported, {} of the peer's shown here\n",
+                      number("exported"), number("shown"));
+  told += fmt::format("connections    {} open, {} waiting, {} in all, {} refused\n", number("open"),
+                      number("waiting"), number("connections"), number("refused"));
+  told += fmt::format("descriptors    {} passed, {} could not be\n", number("descriptors"),
+                      number("not_passed"));
+  told += fmt::format("data           {} sent, {} received\n", human_bytes(number("bytes_sent")),
+                      human_bytes(number("bytes_received")));
+  told += fmt::format("violations     {}\n", number("violations"));
+  told += fmt::format("log level      {}\n", text("log_level"));
+  return show(options, *answer, told);
+}
+
 int run(const Options &options)
 {
   const auto model = [] { return read_model(take_snapshot()); };
@@ -235,7 +267,9 @@ int run(const Options &options)
     fmt::print("any file that can be polled on the server can be: there is nothing to set\n");
     return EXIT_SUCCESS;
   case Command::Udsproxyd:
-    return complain("udsproxyd isn't running");
+    return show_udsproxyd(options, "status");
+  case Command::UdsLevel:
+    return show_udsproxyd(options, "log");
   default:
     break;
   }

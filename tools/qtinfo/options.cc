@@ -35,9 +35,11 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
   app.set_help_all_flag("--help-all", "Help on all commands");
   app.set_version_flag("--version", "qtinfo " QTFS_RELEASE);
   app.add_flag("--json", options.json, "Answer in JSON");
-  app.add_option("--control", options.control, "The engine's socket")
-    ->type_name("SOCKET")
-    ->capture_default_str();
+  CLI::Option *control = app
+                           .add_option("--control", options.control,
+                                       "The engine's socket, or with -u and -s udsproxyd's")
+                           ->type_name("SOCKET")
+                           ->capture_default_str();
 
   const CLI::Validator level =
     CLI::IsMember({"NONE", "ERROR", "WARN", "INFO", "DEBUG"}, CLI::ignore_case);
@@ -121,8 +123,12 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     options.command = Command::Sizes;
   else if (poll->count())
     options.command = Command::PollMode;
-  else if (udsproxyd || uds_level)
+  else if (udsproxyd)
     options.command = Command::Udsproxyd;
+  else if (uds_level)
+    options.command = Command::UdsLevel;
+  if ((udsproxyd || uds_level) && !control->count())
+    options.control = proxy_socket;
   return options;
 }
 

@@ -30,7 +30,8 @@ enum class Command {
   Clear,     // -c
   Sizes,     // -t
   PollMode,  // -p
-  Udsproxyd, // -u, -s
+  Udsproxyd, // -u
+  UdsLevel,  // -s
 };
 
 struct Options {

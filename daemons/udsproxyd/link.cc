@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "link.hh"
+
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include "logging.hh"
+#include "rights.hh"
+
+namespace qtfs::uds {
+
+namespace {
+
+constexpr auto ping_interval = std::chrono::seconds(5);
+constexpr auto silence_limit = std::chrono::seconds(20);
+constexpr std::size_t receive_at_once = 256 << 10;
+constexpr unsigned receives_in_a_row = 8; // other links and programs get their turn
+constexpr unsigned pumps_in_a_row = 8;
+
+bool is_messages(ObjectKind kind)
+{
+  return kind == ObjectKind::Datagram || kind == ObjectKind::Seqpacket;
+}
+
+} // namespace
+
+Link::Link(Loop &loop, LinkOwner &owner, Counters &counters, Fd fd, Role role, std::string peer)
+    : loop_(loop), owner_(owner), counters_(counters), fd_(std::move(fd)), role_(role),
+      peer_(std::move(peer)), scratch_(max_message), next_id_(role == Role::Initiator ? 1 : 2),
+      self_(std::make_shared<Link *>(this))
+{
+  Result<Loop::Watch> watch =
+    loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { ready(events); });
+  if (watch)
+    watch_ = std::move(*watch);
+  keep_alive();
+  send({FrameType::Hello, 0, 0, 0, 16}, encode(Hello{protocol_version, first_window}));
+}
+
+Link::~Link()
+{
+  *self_ = nullptr;
+  streams_.clear();
+  graveyard_.clear();
+}
+
+// ---- what is sent ----
+
+void Link::send(const Header &header, Span payload)
+{
+  Header whole = header;
+
+  if (ended_)
+    return;
+  whole.length = static_cast<std::uint32_t>(payload.size());
+  out_.append(encode(whole));
+  out_.append(payload);
+  pump_later();
+}
+
+void Link::announce(const Announcement &announcement)
+{
+  send({FrameType::Announce}, encode(announcement));
+}
+
+void Link::withdraw(const std::string &path)
+{
+  send({FrameType::Withdraw}, std::as_bytes(std::span(path)));
+}
+
+void Link::end_of_list()
+{
+  send({FrameType::Synced});
+}
+
+std::uint32_t Link::take_id()
+{
+  if (next_id_ >= UINT32_MAX - 1) {
+    end("its numbers are used up");
+    return 0;
+  }
+  return std::exchange(next_id_, next_id_ + 2);
+}
+
+Stream &Link::add(std::uint32_t id, bool messages)
+{
+  auto stream = std::make_unique<Stream>(*this, id, messages, peer_window_, first_window);
+
+  windows_ += first_window;
+  counters_.opened++;
+  return *streams_.emplace(id, std::move(stream)).first->second;
+}
+
+Stream *Link::open(const Opening &opening)
+{
+  if (!up() || streams_.size() >= most_streams)
+    return nullptr;
+  const std::uint32_t id = take_id();
+  if (!id)
+    return nullptr;
+  send({FrameType::Open, 0, 0, id, 0}, encode(opening));
+  return &add(id, opening.type != SocketType::Stream);
+}
+
+// Describes what @stream is about to pass.
+void Link::pass(Stream &stream, std::vector<Fd> rights, std::vector<std::uint32_t> &objects,
+                unsigned &uploads)
+{
+  for (Fd &fd : rights) {
+    Described described = describe(std::move(fd));
+    if (described.local && streams_.size() >= most_streams) {
+      described.local.reset();
+      described.object = {ObjectKind::Nothing, 0, 0, "one too many"};
+    }
+    const std::uint32_t id = take_id();
+    if (!id)
+      return;
+    objects.push_back(id);
+    send({FrameType::Object, 0, 0, id, 0}, encode(described.object));
+    if (!described.local) {
+      counters_.not_passed++;
+      note(fmt::format("a descriptor can't be passed: {}", described.object.name));
+      continue;
+    }
+    counters_.passed++;
+    if (described.object.kind == ObjectKind::MemoryFile) {
+      uploads_[id] = stream.id();
+      uploads++;
+    }
+    add(id, is_messages(described.object.kind)).attach(std::move(described.local));
+  }
+}
+
+bool Link::windows_grow(std::uint32_t by)
+{
+  if (by >= most_window || windows_ + by > most_windows)
+    return false;
+  windows_ += by;
+  return true;
+}
+
+void Link::schedule(Stream &stream)
+{
+  if (stream.in_turn || stream.finished() || ended_)
+    return;
+  stream.in_turn = true;
+  turns_.push_back(stream.id());
+  pump_later();
+}
+
+void Link::bury(Stream &stream)
+{
+  const auto found = streams_.find(stream.id());
+  if (found == streams_.end())
+    return;
+  graveyard_.push_back(std::move(found->second));
+  streams_.erase(found);
+  const auto upload = uploads_.find(stream.id());
+  if (upload != uploads_.end()) {
+    if (Stream *waiting = find(upload->second))
+      waiting->uploaded();
+    uploads_.erase(upload);
+  }
+  pump_later();
+}
+
+void Link::pump_later()
+{
+  if (pumping_ || ended_)
+    return;
+  pumping_ = true;
+  loop_.defer([self = self_] {
+    if (*self)
+      (*self)->pump();
+  });
+}
+
+// Lets streams put frames into the buffer, in turn, as long as the socket takes them.
+void Link::pump()
+{
+  graveyard_.clear();
+  for (unsigned i = 0; i < pumps_in_a_row; i++) {
+    while (out_.size() < high_water && !turns_.empty()) {
+      Stream *stream = find(turns_.front());
+      turns_.pop_front();
+      if (!stream)
+        continue;
+      stream->in_turn = false;
+      if (stream->produce())
+        schedule(*stream);
+    }
+    if (!flush() || !out_.empty() || turns_.empty())
+      break;
+  }
+  graveyard_.clear();
+  pumping_ = false;
+  if (!ended_ && out_.empty() && !turns_.empty())
+    more_ = loop_.after(Clock::duration::zero(), [this] { pump_later(); });
+}
+
+// False: the link has ended.
+bool Link::flush()
+{
+  while (!ended_ && !out_.empty()) {
+    const Span bytes = out_.bytes();
+    const ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && errno != EAGAIN) {
+      end(last_error().message());
+      return false;
+    }
+    if (n < 0)
+      break;
+    out_.consume(static_cast<std::size_t>(n));
+  }
+  if (ended_)
+    return false;
+  if (out_.size() > hard_limit) {
+    end("the peer doesn't take what is sent");
+    return false;
+  }
+  if (out_.empty() == waiting_) {
+    waiting_ = !waiting_;
+    watch_.change(waiting_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  }
+  return true;
+}
+
+// ---- what comes ----
+
+void Link::ready(std::uint32_t events)
+{
+  if (events & EPOLLOUT)
+    pump_later();
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+    receive();
+}
+
+void Link::receive()
+{
+  for (unsigned i = 0; i < receives_in_a_row && !ended_; i++) {
+    const std::span<std::byte> room = in_.room(receive_at_once);
+    const ssize_t n = ::recv(fd_.get(), room.data(), receive_at_once, MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && errno == EAGAIN)
+      return;
+    if (n <= 0) {
+      end(n == 0 ? "the peer closed it" : last_error().message());
+      return;
+    }
+    heard_ = Clock::now();
+    in_.commit(static_cast<std::size_t>(n));
+    if (!parse()) {
+      counters_.violations++;
+      end("the peer sent what the protocol doesn't allow");
+    }
+    if (static_cast<std::size_t>(n) < receive_at_once)
+      return;
+  }
+}
+
+bool Link::parse()
+{
+  while (!ended_ && in_.size() >= header_size) {
+    const std::optional<Header> header = decode_header(in_.bytes().first<header_size>());
+    if (!header)
+      return false;
+    if (in_.size() < header_size + header->length)
+      return true;
+    if (!take(*header, in_.bytes().subspan(header_size, header->length)))
+      return false;
+    in_.consume(header_size + header->length);
+  }
+  return true;
+}
+
+bool Link::take_first(const Header &header, Span payload)
+{
+  if (header.type != FrameType::Hello)
+    return false;
+  const std::optional<Hello> hello = decode_hello(payload);
+  if (!hello)
+    return false;
+  if (hello->version != protocol_version) {
+    end(fmt::format("the peer speaks version {} of the protocol, this one version {}: install "
+                    "the same release on both machines",
+                    hello->version, protocol_version));
+    return true;
+  }
+  peer_window_ = hello->window;
+  up_ = true;
+  owner_.link_up(*this);
+  return true;
+}
+
+// Who may send what.
+bool Link::take(const Header &header, Span payload)
+{
+  if (!up_)
+    return take_first(header, payload);
+  switch (header.type) {
+  case FrameType::Ping:
+    send({FrameType::Pong});
+    return true;
+  case FrameType::Pong:
+    return true;
+  case FrameType::Announce: {
+    std::optional<Announcement> announcement = decode_announcement(payload);
+    if (!announcement || role_ != Role::Initiator)
+      return false;
+    owner_.announced(*this, std::move(*announcement));
+    return true;
+  }
+  case FrameType::Withdraw: {
+    const std::optional<std::string> path = decode_path(payload);
+    if (!path || role_ != Role::Initiator)
+      return false;
+    owner_.withdrawn(*this, *path);
+    return true;
+  }
+  case FrameType::Synced:
+    if (role_ != Role::Initiator)
+      return false;
+    owner_.synced(*this);
+    return true;
+  case FrameType::Open:
+    return take_open(header, payload);
+  case FrameType::Object:
+    return take_object(header, payload);
+  case FrameType::Data:
+    return take_data(header, payload);
+  case FrameType::Credit:
+  case FrameType::Shut:
+  case FrameType::Reset:
+    return take_for_stream(header, payload);
+  default:
+    return false;
+  }
+}
+
+bool Link::take_open(const Header &header, Span payload)
+{
+  std::optional<Opening> opening = decode_opening(payload);
+
+  if (!opening || role_ != Role::Acceptor || !is_new(header.stream))
+    return false;
+  last_peer_id_ = header.stream;
+  if (streams_.size() >= most_streams) {
+    send({FrameType::Reset, 0, 0, header.stream, 4}, encode_number(EMFILE));
+    return true;
+  }
+  Stream &stream = add(header.stream, opening->type != SocketType::Stream);
+  owner_.opened(*this, stream, std::move(*opening));
+  return true;
+}
+
+bool Link::take_object(const Header &header, Span payload)
+{
+  const std::optional<Object> object = decode_object(payload);
+
+  if (!object || !is_new(header.stream) || unclaimed_.size() >= most_unclaimed ||
+      streams_.size() >= most_streams + most_unclaimed ||
+      unclaimed_bytes_ + object->size > most_unclaimed_bytes)
+    return false;
+  last_peer_id_ = header.stream;
+
+  Result<Made> made = make(*object);
+  Unclaimed unclaimed;
+  unclaimed.memory = object->kind == ObjectKind::MemoryFile;
+  if (!made) {
+    // Its place stays empty; the message comes without it.
+    note(fmt::format("a descriptor can't be received: {}", made.error().message()));
+    counters_.not_passed++;
+    unclaimed.memory = false;
+    send({FrameType::Reset, 0, 0, header.stream, 4},
+         encode_number(static_cast<std::uint32_t>(made.error().value())));
+  } else {
+    unclaimed.fd = std::move(made->handed);
+    unclaimed.seals = object->seals;
+    unclaimed.size = object->size;
+    unclaimed_bytes_ += object->size;
+    if (made->local)
+      add(header.stream, is_messages(object->kind)).attach(std::move(made->local));
+  }
+  unclaimed_.emplace(header.stream, std::move(unclaimed));
+  return true;
+}
+
+// Takes what a message names; it was described before, and only once.
+bool Link::claim(Span numbers, std::vector<Fd> &rights)
+{
+  for (; !numbers.empty(); numbers = numbers.subspan(4)) {
+    const auto found = unclaimed_.find(load32(numbers.data()));
+    if (found == unclaimed_.end())
+      return false;
+    Unclaimed unclaimed = std::move(found->second);
+    unclaimed_.erase(found);
+    unclaimed_bytes_ -= unclaimed.size;
+    if (unclaimed.memory) {
+      if (const std::error_code error = seal(unclaimed.fd.get(), unclaimed.size, unclaimed.seals))
+        note(fmt::format("a memory file that was passed can't be sealed: {}", error.message()));
+    }
+    if (unclaimed.fd)
+      rights.push_back(std::move(unclaimed.fd));
+  }
+  return true;
+}
+
+bool Link::take_data(const Header &header, Span payload)
+{
+  std::vector<Fd> rights;
+  const std::size_t size = payload.size() - std::size_t{4} * header.rights;
+
+  if (!claim(payload.subspan(size), rights))
+    return false;
+  counters_.bytes_in += size;
+  Stream *stream = find(header.stream);
+  if (!stream)
+    return was_used(header.stream);
+  return stream->data(header, payload.first(size), std::move(rights));
+}
+
+bool Link::take_for_stream(const Header &header, Span payload)
+{
+  Stream *stream = find(header.stream);
+
+  // It may have ended here, while this was under way.
+  if (!stream)
+    return was_used(header.stream);
+  switch (header.type) {
+  case FrameType::Credit:
+    return stream->credit(*decode_number(payload));
+  case FrameType::Shut:
+    stream->shut(header.flags);
+    return true;
+  default:
+    stream->reset(static_cast<int>(*decode_number(payload) & 0xfff));
+    return true;
+  }
+}
+
+Stream *Link::find(std::uint32_t id)
+{
+  const auto found = streams_.find(id);
+
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+// ---- its life ----
+
+void Link::keep_alive()
+{
+  alive_ = loop_.after(ping_interval, [this] {
+    const Clock::duration silence = Clock::now() - heard_;
+    if (silence > silence_limit) {
+      end("the peer says nothing");
+      return;
+    }
+    if (silence > ping_interval / 2 && up_)
+      send({FrameType::Ping});
+    keep_alive();
+  });
+}
+
+void Link::end(const std::string &why)
+{
+  if (ended_)
+    return;
+  ended_ = true;
+  watch_.reset();
+  alive_.reset();
+  more_.reset();
+  // Who is called may still be on the stack: what it is made of goes later.
+  loop_.defer([self = self_, why] {
+    if (!*self)
+      return;
+    Link &link = **self;
+    link.turns_.clear();
+    link.unclaimed_.clear();
+    link.streams_.clear();
+    link.graveyard_.clear();
+    link.fd_.reset();
+    link.owner_.link_down(link, why);
+  });
+}
+
+void Link::note(const std::string &text)
+{
+  static RateLimit limit;
+  unsigned suppressed = 0;
+
+  if (!limit.pass(suppressed))
+    return;
+  if (suppressed)
+    spdlog::warn("{} more messages", suppressed);
+  spdlog::warn("{}: {}", peer_, printable(text));
+}
+
+void Link::note_debug(const std::string &text)
+{
+  spdlog::debug("{}: {}", peer_, text);
+}
+
+} // namespace qtfs::uds

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// A connection to the peer, and the streams on it.
+//
+// Who made the connection (the initiator) is told which sockets the other side
+// has, and opens streams to them.  So two proxies that serve each other have two
+// links, and neither has to agree with the other on anything.
+//
+// All streams take turns, a frame each; a link never waits for one of them.  What
+// a link keeps is bounded: frames to be sent by high_water (control frames by
+// hard_limit), what came for slow readers by the windows, whose sum is limited.
+//
+// Objects are what is passed with a message (SCM_RIGHTS): a frame says what each
+// one is, then the message names them.  Each is a stream of its own.
+//
+// Anything that the protocol doesn't allow ends the link, and only the link.
+
+#ifndef QTFS_UDS_LINK_HH
+#define QTFS_UDS_LINK_HH
+
+#include <deque>
+#include <fmt/format.h>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "buffer.hh"
+#include "frame.hh"
+#include "loop.hh"
+#include "stream.hh"
+
+namespace qtfs::uds {
+
+enum class Role { Initiator, Acceptor };
+
+struct Counters {
+  std::uint64_t links = 0;
+  std::uint64_t opened = 0; // streams, both ways
+  std::uint64_t refused = 0;
+  std::uint64_t passed = 0; // descriptors
+  std::uint64_t not_passed = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t violations = 0;
+};
+
+class LinkOwner {
+public:
+  virtual ~LinkOwner() = default;
+  virtual void link_up(Link &link) = 0;
+  // After this the link may be destroyed, but not within it.
+  virtual void link_down(Link &link, const std::string &why) = 0;
+  virtual void announced(Link &link, Announcement announcement) = 0;
+  virtual void withdrawn(Link &link, const std::string &path) = 0;
+  virtual void synced(Link &link) = 0;
+  virtual void opened(Link &link, Stream &stream, Opening opening) = 0;
+};
+
+class Link {
+public:
+  static constexpr std::size_t high_water = 256 << 10;
+  static constexpr std::size_t hard_limit = 16 << 20;
+  static constexpr std::uint32_t first_window = 128 << 10;
+  static constexpr std::uint32_t most_window = 1 << 20;
+  static constexpr std::uint64_t most_windows = 512 << 20; // what they grow to, together
+  static constexpr std::size_t most_streams = 32768;
+  static constexpr std::size_t most_unclaimed = 1024; // objects not named yet
+  static constexpr std::uint64_t most_unclaimed_bytes = 256 << 20;
+
+  Link(Loop &loop, LinkOwner &owner, Counters &counters, Fd fd, Role role, std::string peer);
+  ~Link();
+
+  Role role() const { return role_; }
+  const std::string &peer() const { return peer_; }
+  bool up() const { return up_ && !ended_; }
+  std::size_t streams() const { return streams_.size(); }
+
+  void announce(const Announcement &announcement);
+  void withdraw(const std::string &path);
+  void end_of_list();
+  // Nothing: there are too many.
+  Stream *open(const Opening &opening);
+  // Nothing: it has ended.
+  Stream *find(std::uint32_t id);
+
+  void end(const std::string &why);
+
+  // For its streams.
+  Loop &loop() { return loop_; }
+  Buffer &out() { return out_; }
+  std::span<std::byte> scratch() { return scratch_; }
+  void send(const Header &header, Span payload = {});
+  void schedule(Stream &stream);
+  void bury(Stream &stream);
+  void pass(Stream &stream, std::vector<Fd> rights, std::vector<std::uint32_t> &objects,
+            unsigned &uploads);
+  bool windows_grow(std::uint32_t by);
+  void windows_shrink(std::uint32_t by) { windows_ -= std::min<std::uint64_t>(by, windows_); }
+  void count_out(std::size_t bytes) { counters_.bytes_out += bytes; }
+  void note(const std::string &text);
+  void note_debug(const std::string &text);
+
+private:
+  // Something that has been described, and not yet been named by a message.
+  struct Unclaimed {
+    Fd fd;
+    std::uint32_t seals = 0;
+    std::uint64_t size = 0;
+    bool memory = false;
+  };
+
+  void ready(std::uint32_t events);
+  void receive();
+  bool parse();
+  bool take(const Header &header, Span payload);
+  bool take_first(const Header &header, Span payload);
+  bool take_open(const Header &header, Span payload);
+  bool take_object(const Header &header, Span payload);
+  bool take_data(const Header &header, Span payload);
+  bool take_for_stream(const Header &header, Span payload);
+  bool claim(Span numbers, std::vector<Fd> &rights);
+  Stream &add(std::uint32_t id, bool messages);
+  bool is_mine(std::uint32_t id) const { return (id & 1) == (role_ == Role::Initiator ? 1U : 0U); }
+  bool is_new(std::uint32_t id) const { return !is_mine(id) && id > last_peer_id_; }
+  bool was_used(std::uint32_t id) const
+  {
+    return is_mine(id) ? id < next_id_ : id <= last_peer_id_;
+  }
+  std::uint32_t take_id();
+  void pump();
+  void pump_later();
+  bool flush();
+  void keep_alive();
+
+  Loop &loop_;
+  LinkOwner &owner_;
+  Counters &counters_;
+  Fd fd_;
+  const Role role_;
+  const std::string peer_;
+  Loop::Watch watch_;
+  Loop::Timer alive_;
+  Loop::Timer more_;
+
+  bool up_ = false; // HELLO has come
+  bool ended_ = false;
+  bool pumping_ = false;
+  bool waiting_ = false; // for the socket to take more
+  std::uint32_t peer_window_ = 0;
+  Clock::time_point heard_ = Clock::now();
+
+  Buffer in_;
+  Buffer out_;
+  std::vector<std::byte> scratch_;
+
+  std::uint32_t next_id_;
+  std::uint32_t last_peer_id_ = 0;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Stream>> graveyard_;
+  std::deque<std::uint32_t> turns_; // who may have something to send
+  std::map<std::uint32_t, Unclaimed> unclaimed_;
+  std::uint64_t unclaimed_bytes_ = 0;
+  std::unordered_map<std::uint32_t, std::uint32_t> uploads_; // of whose message it is part
+  std::uint64_t windows_ = 0;
+  // Shared with what is deferred, which may come after the end.
+  std::shared_ptr<Link *> self_;
+};
+
+} // namespace qtfs::uds
+
+#endif

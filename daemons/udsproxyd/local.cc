@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "local.hh"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <poll.h>
+
+namespace qtfs::uds {
+
+namespace {
+
+union Control {
+  std::array<char, CMSG_SPACE(max_rights * sizeof(int)) + CMSG_SPACE(sizeof(ucred))> bytes;
+  cmsghdr align;
+};
+
+void take_control(msghdr &message, Datagram &datagram)
+{
+  for (cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET)
+      continue;
+    if (c->cmsg_type == SCM_RIGHTS) {
+      const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (std::size_t i = 0; i < count; i++) {
+        int fd;
+        std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+        datagram.rights.emplace_back(fd);
+      }
+    } else if (c->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender;
+      std::memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+      datagram.sender = sender;
+    }
+  }
+  datagram.lost_rights = message.msg_flags & MSG_CTRUNC;
+}
+
+void put_control(msghdr &message, Control &control, const std::vector<Fd> &rights,
+                 const std::optional<ucred> &caller)
+{
+  if (rights.empty() && !caller)
+    return;
+  control.bytes = {};
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
+
+  cmsghdr *c = CMSG_FIRSTHDR(&message);
+  std::size_t used = 0;
+  if (!rights.empty()) {
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(rights.size() * sizeof(int));
+    for (std::size_t i = 0; i < rights.size(); i++) {
+      const int fd = rights[i].get();
+      std::memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
+    }
+    used += CMSG_SPACE(rights.size() * sizeof(int));
+    c = CMSG_NXTHDR(&message, c);
+  }
+  if (caller) {
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_CREDENTIALS;
+    c->cmsg_len = CMSG_LEN(sizeof(ucred));
+    std::memcpy(CMSG_DATA(c), &*caller, sizeof(ucred));
+    used += CMSG_SPACE(sizeof(ucred));
+  }
+  message.msg_controllen = used;
+}
+
+Result<std::size_t> send_message(int socket, Span data, const std::vector<Fd> &rights,
+                                 const std::optional<ucred> &caller, const sockaddr_un *address,
+                                 socklen_t length)
+{
+  iovec part = {const_cast<std::byte *>(data.data()), data.size()};
+  msghdr message = {};
+  Control control;
+
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_name = const_cast<sockaddr_un *>(address);
+  message.msg_namelen = length;
+  put_control(message, control, rights, caller);
+  for (;;) {
+    const ssize_t n = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0)
+      return static_cast<std::size_t>(n);
+    if (errno != EINTR)
+      return last_error();
+  }
+}
+
+// How many bytes there are, up to the end of the first message with descriptors;
+// @rights: there is one, be it behind them.
+Result<std::size_t> peek(int socket, std::span<std::byte> room, bool &rights)
+{
+  iovec part = {room.data(), room.size()};
+  msghdr message = {};
+
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  for (;;) {
+    const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_PEEK);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return last_error();
+    rights = message.msg_flags & MSG_CTRUNC;
+    return static_cast<std::size_t>(n);
+  }
+}
+
+// A stream of bytes some of which have descriptors.  The kernel returns plain bytes
+// and a message with descriptors that follows them as one; passed on like that, a
+// program that reads piece by piece would get the descriptors with the wrong piece.
+// No call tells where that message begins, only that there is one and where it ends:
+// so what comes before is read byte by byte, until the descriptors come.
+class Pieces {
+public:
+  Result<Received> receive(int socket, std::span<std::byte> room)
+  {
+    if (next_)
+      return give(room);
+    bool rights = false;
+    const Result<std::size_t> size = peek(socket, room, rights);
+    if (!size)
+      return size.error();
+    room = room.first(std::max<std::size_t>(*size, 1)); // 0: the end
+    if (!rights)
+      return receive_some(socket, room);
+    return separate(socket, room);
+  }
+
+private:
+  // More than this before a message isn't separated from it byte by byte.
+  static constexpr std::size_t separable = 4096;
+
+  static Result<Received> receive_some(int socket, std::span<std::byte> room)
+  {
+    Result<Datagram> some = receive_message(socket, room);
+    if (!some)
+      return some.error();
+    return Received{some->size, std::move(some->rights), some->lost_rights, some->size == 0};
+  }
+
+  Result<Received> separate(int socket, std::span<std::byte> room)
+  {
+    for (std::size_t at = 0; at < room.size();) {
+      const std::size_t left = room.size() - at;
+      const std::size_t size = at > 0 && left > separable ? left - separable : 1;
+      Result<Received> some = receive_some(socket, room.subspan(at, size));
+      if (!some || some->end)
+        return at ? Received{at, {}, false, false} : std::move(some);
+      if (some->rights.empty() && !some->lost_rights) {
+        at += some->size;
+        continue;
+      }
+      // The message begins here, and has the rest.
+      std::size_t got = at + some->size;
+      while (got < room.size()) {
+        const Result<Received> rest = receive_some(socket, room.subspan(got));
+        if (!rest || rest->end)
+          break;
+        got += rest->size;
+      }
+      some->size = got - at;
+      if (at == 0)
+        return some;
+      next_.emplace(Next{Bytes(room.begin() + static_cast<std::ptrdiff_t>(at),
+                               room.begin() + static_cast<std::ptrdiff_t>(got)),
+                         std::move(*some)});
+      return Received{at, {}, false, false};
+    }
+    return Received{room.size(), {}, false, false};
+  }
+
+  Result<Received> give(std::span<std::byte> room)
+  {
+    Received received = std::exchange(next_->received, {});
+    received.size = std::min(room.size(), next_->data.size());
+    std::copy_n(next_->data.begin(), received.size, room.begin());
+    next_->data.erase(next_->data.begin(),
+                      next_->data.begin() + static_cast<std::ptrdiff_t>(received.size));
+    if (next_->data.empty())
+      next_.reset();
+    return received;
+  }
+
+  struct Next {
+    Bytes data;
+    Received received;
+  };
+  std::optional<Next> next_; // what comes before anything else
+};
+
+class Socket : public Local {
+public:
+  Socket(Fd fd, SocketType type, const std::optional<ucred> &caller)
+      : fd_(std::move(fd)), type_(type), caller_(caller)
+  {
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    may_pass_ = domain == AF_UNIX && type == SocketType::Stream;
+    // An empty packet has a sender, the end of all packets has none.
+    const int on = 1;
+    if (type == SocketType::Seqpacket)
+      ::setsockopt(fd_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+  }
+
+  Result<Received> receive(std::span<std::byte> room) override
+  {
+    if (may_pass_)
+      return pieces_.receive(fd_.get(), room);
+    Result<Datagram> message = receive_message(fd_.get(), room);
+    if (!message)
+      return message.error();
+
+    Received received;
+    received.size = message->size;
+    received.rights = std::move(message->rights);
+    received.lost_rights = message->lost_rights;
+    received.end = message->size == 0 && type_ != SocketType::Datagram &&
+                   !(type_ == SocketType::Seqpacket && message->sender);
+    return received;
+  }
+
+  Result<std::size_t> send(Span data, const std::vector<Fd> &rights) override
+  {
+    Result<std::size_t> sent = send_message(fd_.get(), data, rights, caller_, nullptr, 0);
+
+    // Who may not speak for others speaks for himself; nor do all families know that.
+    if (!sent && caller_ && (sent.error().value() == EPERM || sent.error().value() == EINVAL)) {
+      caller_.reset();
+      sent = send_message(fd_.get(), data, rights, caller_, nullptr, 0);
+    }
+    return sent;
+  }
+
+  void shut(bool reading, bool writing) override
+  {
+    if (reading || writing)
+      ::shutdown(fd_.get(), reading && writing ? SHUT_RDWR : reading ? SHUT_RD : SHUT_WR);
+  }
+
+  int fd() const override { return fd_.get(); }
+  bool messages() const override { return type_ != SocketType::Stream; }
+
+private:
+  Fd fd_;
+  SocketType type_;
+  std::optional<ucred> caller_;
+  bool may_pass_ = false; // descriptors, in a stream
+  Pieces pieces_;
+};
+
+class Pipe : public Local {
+public:
+  Pipe(Fd fd, bool reads) : fd_(std::move(fd)), reads_(reads) {}
+
+  Result<Received> receive(std::span<std::byte> room) override
+  {
+    const ssize_t n = ::read(fd_.get(), room.data(), room.size());
+    if (n < 0)
+      return last_error();
+    Received received;
+    received.size = static_cast<std::size_t>(n);
+    received.end = n == 0;
+    return received;
+  }
+
+  Result<std::size_t> send(Span data, const std::vector<Fd> &) override
+  {
+    const ssize_t n = ::write(fd_.get(), data.data(), data.size());
+    if (n < 0)
+      return last_error();
+    return static_cast<std::size_t>(n);
+  }
+
+  void shut(bool, bool) override { fd_.reset(); }
+  int fd() const override { return fd_.get(); }
+  Way way() const override { return reads_ ? Way::FromLocal : Way::ToLocal; }
+
+private:
+  Fd fd_;
+  bool reads_;
+};
+
+class File : public Local {
+public:
+  File(Fd fd, std::uint64_t size, bool reads) : fd_(std::move(fd)), left_(size), reads_(reads) {}
+
+  Result<Received> receive(std::span<std::byte> room) override
+  {
+    const ssize_t n =
+      ::pread(fd_.get(), room.data(), std::min<std::uint64_t>(room.size(), left_), at_);
+    if (n < 0)
+      return last_error();
+    move_on(n);
+    Received received;
+    received.size = static_cast<std::size_t>(n);
+    received.end = n == 0;
+    return received;
+  }
+
+  // What is more than was announced is an error of the peer's.
+  Result<std::size_t> send(Span data, const std::vector<Fd> &) override
+  {
+    if (data.size() > left_)
+      return errno_code(EFBIG);
+    const ssize_t n = ::pwrite(fd_.get(), data.data(), data.size(), at_);
+    if (n < 0)
+      return last_error();
+    move_on(n);
+    return static_cast<std::size_t>(n);
+  }
+
+  void shut(bool, bool) override {}
+  int fd() const override { return -1; }
+  Way way() const override { return reads_ ? Way::FromLocal : Way::ToLocal; }
+
+private:
+  void move_on(ssize_t n)
+  {
+    at_ += n;
+    left_ -= static_cast<std::uint64_t>(n);
+  }
+
+  Fd fd_;
+  off_t at_ = 0;
+  std::uint64_t left_;
+  bool reads_;
+};
+
+class Reply : public Local {
+public:
+  Reply(int socket, const sockaddr_un &address, socklen_t length)
+      : socket_(socket), address_(address), length_(length)
+  {
+  }
+
+  // What the other sends comes to the socket, from which its owner takes it.
+  Result<Received> receive(std::span<std::byte>) override { return errno_code(EAGAIN); }
+
+  Result<std::size_t> send(Span data, const std::vector<Fd> &rights) override
+  {
+    if (length_ <= sizeof(sa_family_t)) // from a socket without a name: nobody can answer
+      return data.size();
+    return send_message(socket_, data, rights, std::nullopt, &address_, length_);
+  }
+
+  void shut(bool, bool) override {}
+  int fd() const override { return -1; }
+  bool messages() const override { return true; }
+
+private:
+  int socket_;
+  sockaddr_un address_;
+  socklen_t length_;
+};
+
+} // namespace
+
+Result<Datagram> receive_message(int socket, std::span<std::byte> room)
+{
+  iovec part = {room.data(), room.size()};
+  Control control;
+  Datagram datagram;
+  msghdr message = {};
+
+  for (;;) {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_name = &datagram.address;
+    message.msg_namelen = sizeof(datagram.address);
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = control.bytes.size();
+    const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return last_error();
+    datagram.size = static_cast<std::size_t>(n);
+    datagram.address_length = message.msg_namelen;
+    take_control(message, datagram);
+    if (message.msg_flags & MSG_TRUNC)
+      return errno_code(EMSGSIZE);
+    return datagram;
+  }
+}
+
+std::unique_ptr<Local> local_socket(Fd fd, SocketType type, const std::optional<ucred> &caller)
+{
+  return std::make_unique<Socket>(std::move(fd), type, caller);
+}
+
+std::unique_ptr<Local> local_pipe(Fd fd, bool reads)
+{
+  return std::make_unique<Pipe>(std::move(fd), reads);
+}
+
+std::unique_ptr<Local> local_file(Fd fd, std::uint64_t size, bool reads)
+{
+  return std::make_unique<File>(std::move(fd), size, reads);
+}
+
+std::unique_ptr<Local> local_reply(int socket, const sockaddr_un &address, socklen_t length)
+{
+  return std::make_unique<Reply>(socket, address, length);
+}
+
+} // namespace qtfs::uds

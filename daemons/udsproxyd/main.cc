@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// udsproxyd: starts, reloads and stops the proxy, and says so.
+
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <grp.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+
+#include "control.hh"
+#include "logging.hh"
+#include "proxy.hh"
+
+namespace qtfs::uds {
+
+namespace {
+
+// Each connection is a descriptor.
+void raise_file_limit()
+{
+  rlimit limit = {};
+
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("limit of open files: {}, ignoring", last_error().message());
+}
+
+// The proxy serves without it as well.
+Fd listen_for_commands(const std::string &path)
+{
+  if (path.empty())
+    return {};
+  Result<Fd, std::string> socket = control_listen(path);
+  if (!socket) {
+    spdlog::warn("qtinfo can't reach this proxy: {}", socket.error());
+    return {};
+  }
+  return std::move(*socket);
+}
+
+// What the service manager kept for us.
+std::vector<Fd> left_by_predecessor()
+{
+  const int count = ::sd_listen_fds(1);
+  std::vector<Fd> sockets;
+
+  sockets.reserve(count > 0 ? static_cast<std::size_t>(count) : 0);
+
+  for (int i = 0; i < count; i++)
+    sockets.emplace_back(SD_LISTEN_FDS_START + i);
+  return sockets;
+}
+
+void reload(Proxy &proxy)
+{
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+  const std::string wrong = proxy.reload();
+  if (!wrong.empty())
+    spdlog::error("{}; the whitelist stays as it was", wrong);
+  ::sd_notify(0, "READY=1");
+}
+
+int run(const Options &options, int signals)
+{
+  Loop loop;
+  Result<Root> root = Root::open(options.root);
+  if (!root) {
+    spdlog::error("{}: {}", options.root, root.error().message());
+    return EXIT_FAILURE;
+  }
+  raise_file_limit();
+  ::setgroups(0, nullptr);
+
+  Proxy proxy(loop, options, std::move(*root));
+  const std::string problem = proxy.start(left_by_predecessor(), {});
+  if (!problem.empty()) {
+    spdlog::error("{}", problem);
+    return EXIT_FAILURE;
+  }
+  const Fd control = listen_for_commands(options.control);
+  const Result<Loop::Watch> commands = loop.watch(control.get(), EPOLLIN, [&](std::uint32_t) {
+    control_serve(control.get(), [&](std::string_view line) { return proxy.answer(line); });
+  });
+  const Result<Loop::Watch> ending = loop.watch(signals, EPOLLIN, [&](std::uint32_t) {
+    signalfd_siginfo info;
+    if (::read(signals, &info, sizeof(info)) != sizeof(info))
+      return;
+    if (info.ssi_signo == SIGHUP)
+      reload(proxy);
+    else
+      loop.stop(EXIT_SUCCESS);
+  });
+
+  std::uint64_t watchdog = 0;
+  Loop::Timer alive;
+  const std::function<void()> feed = [&] {
+    ::sd_notify(0, "WATCHDOG=1");
+    alive = loop.after(std::chrono::microseconds(watchdog / 2), feed);
+  };
+  if (::sd_watchdog_enabled(0, &watchdog) > 0)
+    feed();
+
+  spdlog::info("ready");
+  ::sd_notify(0, "READY=1");
+  const int status = loop.run();
+  ::sd_notify(0, "STOPPING=1");
+  spdlog::info("stopped");
+  return status;
+}
+
+} // namespace
+
+} // namespace qtfs::uds
+
+int main(int argc, char **argv)
+{
+  using namespace qtfs;
+
+  const Result<uds::Options, int> options = uds::parse_options(argc, argv);
+  if (!options)
+    return options.error();
+  set_up_log("udsproxyd", options->log_level);
+
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) {
+    spdlog::error("signalfd: {}", last_error().message());
+    return EXIT_FAILURE;
+  }
+  return uds::run(*options, signals.get());
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "mirrors.hh"
+
+#include <cstring>
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/statfs.h>
+#include <sys/un.h>
+
+#include "abi.hh"
+#include "diag.hh"
+#include "logging.hh"
+
+namespace qtfs::uds {
+
+namespace {
+
+constexpr auto tick_interval = std::chrono::seconds(1);
+
+// The paths of a mount are the peer's files themselves.
+bool on_qtfs(int fd)
+{
+  struct statfs st;
+
+  return ::fstatfs(fd, &st) == 0 && static_cast<std::uint32_t>(st.f_type) == QTFS_SUPER_MAGIC;
+}
+
+std::string bound_path(int socket)
+{
+  sockaddr_un address = {};
+  socklen_t size = sizeof(address);
+
+  if (::getsockname(socket, reinterpret_cast<sockaddr *>(&address), &size) != 0 ||
+      address.sun_path[0] != '/')
+    return {};
+  return {address.sun_path, ::strnlen(address.sun_path, sizeof(address.sun_path))};
+}
+
+} // namespace
+
+Mirrors::Mirrors(Loop &loop, const Root &root, Options options)
+    : loop_(loop), root_(root), options_(options)
+{
+  tick();
+}
+
+Mirrors::~Mirrors()
+{
+  if (store_) // they go on without us
+    return;
+  while (!mirrors_.empty())
+    remove(mirrors_.begin()->first);
+}
+
+void Mirrors::tick()
+{
+  timer_ = loop_.after(tick_interval, [this] {
+    for (const auto &[path, mirror] : mirrors_)
+      mirror->give_up();
+    tick();
+  });
+}
+
+std::size_t Mirrors::waiting() const
+{
+  std::size_t sum = 0;
+
+  for (const auto &[path, mirror] : mirrors_)
+    sum += mirror->waiting();
+  return sum;
+}
+
+void Mirrors::complain(const std::string &path, const std::string &why)
+{
+  if (complained_.size() < most && complained_.insert(path).second)
+    spdlog::warn("{}: the peer's socket isn't shown here: {}", printable(path), why);
+}
+
+void Mirrors::set_whitelist(const Whitelist *whitelist)
+{
+  whitelist_ = whitelist;
+  complained_.clear();
+  reconcile();
+}
+
+void Mirrors::link_up(Link &link)
+{
+  link_ = &link;
+  listed_.clear();
+  syncing_ = true;
+  for (const auto &[path, mirror] : mirrors_)
+    mirror->link_up();
+}
+
+void Mirrors::link_down(Link &link)
+{
+  if (link_ != &link)
+    return;
+  link_ = nullptr;
+  for (const auto &[path, mirror] : mirrors_)
+    mirror->link_down();
+}
+
+void Mirrors::announced(Announcement announcement)
+{
+  if (wanted_.size() >= most && !wanted_.contains(announcement.path))
+    return;
+  listed_.insert(announcement.path);
+  const std::string path = announcement.path;
+  wanted_[path] = std::move(announcement);
+  show(wanted_[path]);
+}
+
+void Mirrors::withdrawn(const std::string &path)
+{
+  wanted_.erase(path);
+  listed_.erase(path);
+  complained_.erase(path);
+  remove(path);
+}
+
+// What the peer hasn't listed on this link it doesn't have any more.
+void Mirrors::synced()
+{
+  if (!std::exchange(syncing_, false))
+    return;
+  std::erase_if(wanted_, [&](const auto &entry) { return !listed_.contains(entry.first); });
+  reconcile();
+}
+
+void Mirrors::reconcile()
+{
+  std::vector<std::string> gone;
+
+  for (const auto &[path, mirror] : mirrors_)
+    if ((!syncing_ && !wanted_.contains(path)) || !is_there(*mirror) ||
+        !whitelist_->allows(Section::Udsconnect, path))
+      gone.push_back(path);
+  for (const std::string &path : gone)
+    remove(path);
+  for (const auto &[path, announcement] : wanted_)
+    show(announcement);
+}
+
+bool Mirrors::is_there(const Mirror &mirror) const
+{
+  const Result<Fd> fd = root_.look_up(mirror.announcement().path, O_NOFOLLOW);
+  struct stat st;
+
+  return fd && ::fstat(fd->get(), &st) == 0 && Identity::of(st) == mirror.file();
+}
+
+void Mirrors::remove(const std::string &path)
+{
+  const auto found = mirrors_.find(path);
+  if (found == mirrors_.end())
+    return;
+  // The file is unlinked only if it is still ours.
+  if (is_there(*found->second)) {
+    const Result<Fd> parent = parent_of(path);
+    if (parent)
+      ::unlinkat(parent->get(), std::string(name_in(path)).c_str(), 0);
+  }
+  if (store_)
+    store_(found->second->socket(), false);
+  files_.erase(found->second->file());
+  mirrors_.erase(found);
+  spdlog::debug("{} is gone", printable(path));
+}
+
+// The directory, if that is really where the path says.
+Result<Fd> Mirrors::parent_of(const std::string &path) const
+{
+  const std::string directory(directory_of(path));
+  Result<Fd> fd = root_.look_up(directory, O_DIRECTORY);
+
+  if (!fd && fd.error().value() == ENOENT)
+    fd = make_directories(directory);
+  if (!fd)
+    return fd;
+  if (root_.path_of(fd->get()) != directory)
+    return errno_code(ELOOP);
+  return fd;
+}
+
+// Those that the whitelist names, or that are below: others are not ours to make.
+Result<Fd> Mirrors::make_directories(const std::string &path) const
+{
+  if (path == "/" || !whitelist_->allows(Section::Udsconnect, path))
+    return errno_code(ENOENT);
+  const std::string above(directory_of(path));
+  Result<Fd> parent = root_.look_up(above, O_DIRECTORY);
+  if (!parent && parent.error().value() == ENOENT)
+    parent = make_directories(above);
+  if (!parent)
+    return parent;
+  if (root_.path_of(parent->get()) != above)
+    return errno_code(ELOOP);
+  if (::mkdirat(parent->get(), std::string(name_in(path)).c_str(), 0755) != 0 && errno != EEXIST)
+    return last_error();
+  return root_.look_up(path, O_DIRECTORY | O_NOFOLLOW);
+}
+
+// A socket's file that nobody has any more is in nobody's way.
+std::error_code Mirrors::make_way(int parent, const std::string &name) const
+{
+  const Fd fd(::openat(parent, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st;
+
+  if (!fd)
+    return errno == ENOENT ? std::error_code() : last_error();
+  if (::fstat(fd.get(), &st) != 0)
+    return last_error();
+  if (!S_ISSOCK(st.st_mode) || probe(fd.get()))
+    return errno_code(EEXIST);
+  if (::unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT)
+    return last_error();
+  return {};
+}
+
+Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity &file) const
+{
+  const std::string name(name_in(announcement.path));
+  const std::string path = root_.outside(announcement.path);
+  const int on = 1;
+  struct stat st;
+
+  if (const std::error_code error = make_way(parent, name))
+    return error;
+  Fd socket(::socket(AF_UNIX, native(announcement.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket)
+    return last_error();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path))
+    return errno_code(ENAMETOOLONG);
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  if (announcement.type == SocketType::Datagram)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+
+  // The file is nobody's until it is whose it should be.
+  if (::fchmod(socket.get(), 0) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
+    return last_error();
+  const bool owner =
+    ::fchownat(parent, name.c_str(), announcement.uid, announcement.gid, AT_SYMLINK_NOFOLLOW) == 0;
+  if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(st.st_mode))
+    return errno_code(ESTALE);
+  file = Identity::of(st);
+  // Where it can't be given away, it is for this proxy's own user.
+  const mode_t mode = owner ? announcement.mode : announcement.mode & 0700;
+  if (::fchmodat(parent, name.c_str(), mode, 0) != 0)
+    return last_error();
+  if (announcement.type == SocketType::Datagram)
+    return socket;
+  // Who asks a connection for its peer's ids gets those of who called listen().
+  const ActAs caller({announcement.uid, announcement.gid, {}});
+  if (::listen(socket.get(), SOMAXCONN) != 0)
+    return last_error();
+  return socket;
+}
+
+void Mirrors::show(const Announcement &announcement)
+{
+  const std::string &path = announcement.path;
+  const auto found = mirrors_.find(path);
+
+  if (found != mirrors_.end()) {
+    if (found->second->announcement() == announcement)
+      return;
+    remove(path);
+  }
+  if (!whitelist_ || !whitelist_->allows(Section::Udsconnect, path)) {
+    complain(path, "[Udsconnect] of this machine doesn't have it, either");
+    return;
+  }
+  const Result<Fd> parent = parent_of(path);
+  if (!parent) {
+    complain(path, parent.error().message());
+    return;
+  }
+  if (on_qtfs(parent->get()))
+    return;
+  Identity file;
+  Result<Fd> socket = bind(announcement, parent->get(), file);
+  if (!socket) {
+    if (socket.error().value() != EEXIST) // the local one is what is meant here
+      complain(path, socket.error().message());
+    return;
+  }
+  if (store_)
+    store_(socket->get(), true);
+  files_.insert(file);
+  mirrors_.emplace(path, std::make_unique<Mirror>(*this, announcement, std::move(*socket), file));
+  spdlog::debug("{} is shown here: {}", printable(path), name_of(announcement.type));
+}
+
+void Mirrors::adopt(std::vector<Fd> sockets)
+{
+  for (Fd &socket : sockets) {
+    std::string path = bound_path(socket.get());
+    if (!path.starts_with(root_.outside("")))
+      continue;
+    path.erase(0, root_.outside("").size());
+    const Result<Fd> fd = root_.look_up(path, O_NOFOLLOW);
+    int type = 0;
+    socklen_t size = sizeof(type);
+    struct stat st;
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size);
+    if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISSOCK(st.st_mode) || !socket_type(type)) {
+      if (store_)
+        store_(socket.get(), false);
+      continue;
+    }
+    Announcement announcement = {*socket_type(type), st.st_mode & 0777, st.st_uid, st.st_gid, path};
+    files_.insert(Identity::of(st));
+    mirrors_.emplace(path, std::make_unique<Mirror>(*this, std::move(announcement),
+                                                    std::move(socket), Identity::of(st)));
+  }
+}
+
+} // namespace qtfs::uds
