@@ -26,11 +26,14 @@ static inline void qtfs_crc32c_exit(void)
 
 #include <crypto/hash.h>
 #include <linux/err.h>
+#include <linux/kmod.h>
 
 static struct crypto_shash *qtfs_crc32c_tfm;
 
 static inline int qtfs_crc32c_init(void)
 {
+	/* One that computes bit by bit is built in, and keeps the processor's own from loading. */
+	request_module("crypto-crc32c");
 	qtfs_crc32c_tfm = crypto_alloc_shash("crc32c", 0, 0);
 	return PTR_ERR_OR_ZERO(qtfs_crc32c_tfm);
 }

@@ -31,7 +31,7 @@ def kdir(_):
 
 def up(args):
     r = Rig(args.name)
-    seconds = r.up(args.guests, args.mem, args.smp, args.disk, args.debug, args.stage, args.append)
+    seconds = r.up(args.guests, args.mem, args.smp, args.disk, args.debug, args.stage, args.append, args.icount)
     say(f"{args.name} is up: {r.config['release']}, {args.guests} guest(s), ready in {seconds:.1f} s ({r.folder})")
     if args.debug:
         for guest in r.guests:
@@ -157,6 +157,7 @@ def parser():
     p.add_argument("--guests", type=int, choices=(1, 2), default=1)
     p.add_argument("--disk", type=int, default=2048, help="size of the server's /srv, MB (sparse; default: 2048)")
     machine(p)
+    p.add_argument("--icount", action="store_true", help="virtual time: one processor, a nanosecond for each instruction")
     p.add_argument("--debug", action="store_true", help="gdb stub, fixed addresses, boot messages on the console")
 
     p = sub("exec", execute, "run a bash command in a guest: exec NAME ROLE -- COMMAND...", "name", "role")

@@ -44,6 +44,10 @@ def tsc_khz():
     return int(float(found.group(1)) * 1000) if found else None
 
 
+# In virtual time an instruction takes a nanosecond, and the time stamp counter counts those.
+ICOUNT_KHZ = 1000000
+
+
 def start_time(pid):
     """When a process started: with the pid this names it for good. None: there is no such process."""
     try:
@@ -130,7 +134,7 @@ class Guest:
                  "rcupdate.rcu_cpu_stall_timeout=60",
                  f"rig.role={self.name}", f"rig.guests={c['guests']}", f"rig.trans={c['trans']}",
                  f"rig.name={c['name']}", f"rig.slow={math.ceil(SLOW)}"]
-        if khz := tsc_khz():
+        if khz := ICOUNT_KHZ if c["icount"] else tsc_khz():
             words.append(f"tsc_early_khz={khz}")
         # Below warnings, the boot is silent on the console: a serial line is slow. guest/setup opens it up afterwards.
         words.append("loglevel=7 nokaslr" if c["debug"] else "loglevel=5")
@@ -144,7 +148,8 @@ class Guest:
                               f"cache=unsafe,aio=threads",
                     "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
 
-        args = ["-name", f"{c['name']}-{self.name}", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU,
+        accel = ["tcg,thread=single", "-icount", "shift=0,sleep=off"] if c["icount"] else ["tcg,thread=multi"]
+        args = ["-name", f"{c['name']}-{self.name}", "-M", "q35", "-accel", *accel, "-cpu", CPU,
                 "-m", str(c["mem"]), "-smp", str(c["smp"]), "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-kernel", c["kernel_image"], "-initrd", c["initramfs"], "-append", self._append(),
                 "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",

@@ -68,7 +68,8 @@ class Rig:
         self._config = None         # another process may have made it anew
         return any(g.process.pid for g in self.guests)
 
-    def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append=""):
+    def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append="",
+           icount=False):
         """Boot. Returns the seconds until all were ready."""
         stage.require_tools()
         with cache.lock(state_root() / f".{self.name}.lock"):
@@ -79,8 +80,8 @@ class Rig:
             k = kernel.get()
             self._config = {
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
-                "smp": smp or (2 if guests == 1 else 1),
-                "debug": debug, "append": append, "trans": trans(),
+                "smp": 1 if icount else smp or (2 if guests == 1 else 1),
+                "icount": icount, "debug": debug, "append": append, "trans": trans(),
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
                 "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
