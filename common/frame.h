@@ -355,6 +355,14 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 
 		return qtfs_flags_ok(lock->flags, lock->reserved, QTFS_LOCK_ALL);
 	}
+	case QTFS_OP_OPEN_FIFO: {
+		const struct qtfs_open_fifo *fifo = (const struct qtfs_open_fifo *)body;
+
+		return qtfs_flags_ok(fifo->flags, 0, QTFS_O_MASK) &&
+		       qtfs_le32(fifo->step) <= QTFS_FIFO_CANCEL;
+	}
+	case QTFS_OP_POLL:
+		return qtfs_flags_ok(((const struct qtfs_poll *)body)->flags, 0, QTFS_POLL_WATCH);
 	case QTFS_OP_FILEATTR_SET: {
 		const struct qtfs_fileattr *fa = (const struct qtfs_fileattr *)body;
 

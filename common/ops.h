@@ -121,7 +121,11 @@ enum qtfs_name_kind {
 	  0, 0)								\
 	X(39, OPEN_NAME, QTFS_HAS_NODE | QTFS_DATA_IN | QTFS_CHANGES,	\
 	  COMPONENT, NONE,						\
-	  sizeof(struct qtfs_open_name), sizeof(struct qtfs_open_rep))
+	  sizeof(struct qtfs_open_name), sizeof(struct qtfs_open_rep))	\
+	X(40, OPEN_FIFO, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_open_fifo), sizeof(struct qtfs_open_rep))	\
+	X(41, POLL, QTFS_HAS_OPEN, NONE, NONE,				\
+	  sizeof(struct qtfs_poll), sizeof(struct qtfs_poll_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

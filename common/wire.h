@@ -258,6 +258,8 @@ QTFS_ASSERT(sizeof(struct qtfs_open) == 8);
 #define QTFS_OPENED_CREATED	0x01	/* CREATE made the file */
 #define QTFS_OPENED_UNCACHED	0x02	/* one read(2) is one READ, one write(2) one WRITE */
 #define QTFS_OPENED_STREAM	0x04	/* has no position */
+#define QTFS_OPENED_WAITING	0x08	/* OPEN_FIFO: not yet, and there is no open */
+#define QTFS_OPENED_POLL	0x10	/* POLL means something */
 
 struct qtfs_open_rep {
 	__le64 open;		/* owned by the client until it RELEASEs it */
@@ -277,6 +279,40 @@ struct qtfs_open_name {
 	__le32 size;
 };
 QTFS_ASSERT(sizeof(struct qtfs_open_name) == 8);
+
+/*
+ * OPEN_FIFO: what has to be waited for is answered at once with
+ * QTFS_OPENED_WAITING; when the wait is over, an event with its number tells the
+ * client to ask again.  What a FIFO's open answers with EAGAIN is waited for by POLL.
+ */
+#define QTFS_FIFO_BEGIN		0
+#define QTFS_FIFO_ASK		1
+#define QTFS_FIFO_CANCEL	2	/* EINTR, and nothing is open */
+
+struct qtfs_open_fifo {
+	__le64 wait;		/* the client's number for the wait, as in LOCK */
+	__le32 flags;		/* QTFS_O_*, with BEGIN */
+	__le32 step;		/* QTFS_FIFO_* */
+};
+QTFS_ASSERT(sizeof(struct qtfs_open_fifo) == 16);
+
+/*
+ * POLL: events have the numbers of Linux's EPOLL*.  After one with
+ * QTFS_POLL_WATCH, what happens next is told by one event, once.
+ */
+#define QTFS_POLL_WATCH		0x01
+
+struct qtfs_poll {
+	__le32 events;		/* that are asked for */
+	__le32 flags;
+};
+QTFS_ASSERT(sizeof(struct qtfs_poll) == 8);
+
+struct qtfs_poll_rep {
+	__le32 events;		/* that there are now, asked for or not */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_poll_rep) == 8);
 
 /* READ: the reply's data; shorter than size only at the end of the file. */
 struct qtfs_read {
@@ -501,7 +537,8 @@ QTFS_ASSERT(sizeof(struct qtfs_copy_rep) == 160);
 #define QTFS_EVENT_INODE	0x01	/* attributes or data of the file */
 #define QTFS_EVENT_NAME		0x02	/* the directory's entry of that name */
 #define QTFS_EVENT_ALL		0x04	/* too much to tell: anything at all */
-#define QTFS_EVENT_LOCK		0x08	/* the wait for a lock is over; ino is its number */
+#define QTFS_EVENT_WAIT		0x08	/* a wait is over; ino is its number */
+#define QTFS_EVENT_POLL		0x10	/* something happens to an open; ino is its number */
 
 struct qtfs_event {
 	__le64 ino;

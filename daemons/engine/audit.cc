@@ -76,6 +76,8 @@ bool is_audited(Slot &slot)
 
   if (!info || !(info->flags & QTFS_CHANGES))
     return false;
+  if (slot.op() == QTFS_OP_OPEN_FIFO)
+    return (le(slot.body<qtfs_open_fifo>().flags) & QTFS_O_ACCMODE) != 0;
   if (slot.op() != QTFS_OP_OPEN)
     return true;
   const std::uint32_t flags = le(slot.body<qtfs_open>().flags);

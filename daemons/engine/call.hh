@@ -99,6 +99,7 @@ int exec_open(Call &call);
 int exec_create(Call &call);
 int exec_tmpfile(Call &call);
 int exec_open_name(Call &call);
+int exec_open_fifo(Call &call);
 
 int exec_read(Call &call);
 int exec_write(Call &call);

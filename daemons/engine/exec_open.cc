@@ -2,8 +2,10 @@
 //
 // OPEN and CREATE.
 
+#include <array>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "call.hh"
 
@@ -129,6 +131,19 @@ int exec_open_name(Call &call)
   if (S_ISDIR(st.st_mode))
     return EISDIR;
   return reopen(call, found.get(), flags & ~(QTFS_O_CREAT | QTFS_O_EXCL | QTFS_O_TRUNC), path);
+}
+
+// A FIFO is opened by the module, which can wait; here it's only judged.
+int exec_open_fifo(Call &call)
+{
+  const std::uint32_t flags = le(call.slot.body<qtfs_open_fifo>().flags);
+  constexpr std::array<int, 4> needed = {R_OK, W_OK, R_OK | W_OK, R_OK | W_OK};
+
+  if (!call.judge.allows_open(flags, call.slot.path(0)))
+    return EACCES;
+  // As the caller: its ids are this thread's effective ones.
+  return status_of(::faccessat(AT_FDCWD, ProcPath(call.slot.node()).c_str(),
+                               needed[flags & QTFS_O_ACCMODE], AT_EACCESS));
 }
 
 // A name either leads to something, which is opened as by OPEN, or a file is

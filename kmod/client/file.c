@@ -14,11 +14,12 @@
 #include "qtfs.h"
 
 #include <linux/falloc.h>
+#include <linux/poll.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
 
 /* One READ at most.  Returns how much came. */
-static ssize_t read_once(struct kiocb *iocb, struct iov_iter *to)
+ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
@@ -70,7 +71,7 @@ static ssize_t read_direct(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to)) {
 		wanted = min_t(size_t, iov_iter_count(to),
 			       qtfs_session_of(file_inode(iocb->ki_filp)->i_sb)->max_data);
-		n = read_once(iocb, to);
+		n = qtfs_read_once(iocb, to);
 		if (n < 0)
 			return done ?: n;
 		done += n;
@@ -108,11 +109,26 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return n == -EIO ? read_direct(iocb, to) : n;
 }
 
+/* The server never lets its engine wait: where there's nothing to be had yet, we do. */
 static ssize_t qtfs_uncached_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
+	struct file *file = iocb->ki_filp;
+	ssize_t n;
+	int error;
+
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	return iov_iter_count(to) ? read_once(iocb, to) : 0;
+	if (!iov_iter_count(to))
+		return 0;
+	for (;;) {
+		n = qtfs_read_once(iocb, to);
+		if (n != -EAGAIN || (file->f_flags & O_NONBLOCK) ||
+		    !(qtfs_file(file)->flags & QTFS_OPENED_POLL))
+			return n;
+		error = qtfs_poll_wait(file, EPOLLIN);
+		if (error)
+			return error;
+	}
 }
 
 static u32 write_flags(const struct kiocb *iocb)
@@ -128,8 +144,11 @@ static u32 write_flags(const struct kiocb *iocb)
 	return flags;
 }
 
-/* One WRITE at most.  Returns how much was written, and sets ki_pos behind it. */
-static ssize_t write_once(struct kiocb *iocb, struct iov_iter *from)
+/*
+ * One WRITE at most.  Returns how much was written, by which @from has advanced, and
+ * sets ki_pos behind it.
+ */
+ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
@@ -165,8 +184,10 @@ static ssize_t write_once(struct kiocb *iocb, struct iov_iter *from)
 	if (rpc.out_len)
 		error = qtfs_rpc_call(session, &rpc);
 	qtfs_buf_put(rpc.out);
-	if (error)
+	if (error) {
+		iov_iter_revert(from, rpc.out_len);
 		return error;
+	}
 
 	count = le32_to_cpu(rep.count);
 	if (count > rpc.out_len)
@@ -190,7 +211,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	if (error)
 		return error;
 	while (iov_iter_count(from)) {
-		n = write_once(iocb, from);
+		n = qtfs_write_once(iocb, from);
 		if (n < 0) {
 			done = done ?: n;
 			break;
@@ -242,7 +263,7 @@ static ssize_t qtfs_uncached_write_iter(struct kiocb *iocb, struct iov_iter *fro
 {
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	return iov_iter_count(from) ? write_once(iocb, from) : 0;
+	return iov_iter_count(from) ? qtfs_write_once(iocb, from) : 0;
 }
 
 /* Where data and holes are, only the server knows. */
@@ -337,16 +358,25 @@ const struct file_operations qtfs_file_ops = {
 	.setlease = QTFS_NOSETLEASE,
 };
 
+#define UNCACHED_OPS				\
+	.open = qtfs_open,			\
+	.release = qtfs_release,		\
+	.llseek = default_llseek,		\
+	.read_iter = qtfs_uncached_read_iter,	\
+	.write_iter = qtfs_uncached_write_iter,	\
+	.splice_read = copy_splice_read,	\
+	.splice_write = iter_file_splice_write,	\
+	.lock = qtfs_lock,			\
+	.flock = qtfs_flock,			\
+	.fsync = qtfs_fsync,			\
+	.setlease = QTFS_NOSETLEASE
+
 const struct file_operations qtfs_uncached_file_ops = {
-	.open = qtfs_open,
-	.release = qtfs_release,
-	.llseek = default_llseek,
-	.read_iter = qtfs_uncached_read_iter,
-	.write_iter = qtfs_uncached_write_iter,
-	.splice_read = copy_splice_read,
-	.splice_write = iter_file_splice_write,
-	.lock = qtfs_lock,
-	.flock = qtfs_flock,
-	.fsync = qtfs_fsync,
-	.setlease = QTFS_NOSETLEASE,
+	UNCACHED_OPS,
+};
+
+/* Where the server's file can be polled; epoll(7) refuses what can't. */
+const struct file_operations qtfs_uncached_poll_ops = {
+	UNCACHED_OPS,
+	.poll = qtfs_poll,
 };

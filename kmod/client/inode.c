@@ -150,6 +150,9 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 		inode->i_op = &symlink_inode_ops;
 		return 0;
 	case S_IFIFO:
+		inode->i_op = &file_inode_ops;
+		inode->i_fop = &qtfs_fifo_ops;
+		return 0;
 	case S_IFSOCK:
 		inode->i_op = &file_inode_ops;
 		init_special_inode(inode, inode->i_mode, 0);

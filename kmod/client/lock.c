@@ -8,10 +8,8 @@
  * first, then here.  Unlock: here first, then the server, so that nobody is given
  * by the server what is still somebody else's here.
  *
- * A lock that has to be waited for is waited for here, on session->lock_wait,
- * without a request under way: the server says by an event that it is time to ask
- * again (notify.c), and just in case we ask now and then.  A signal cancels the
- * wait on the server; if that says the lock had been got already, then so be it.
+ * A lock that has to be waited for is waited for as wait.c says.  A signal cancels
+ * the wait on the server; if that says the lock had been got already, then so be it.
  *
  * Who gets a lock has to see what was written before it was let go, and who lets
  * one go has to have written: dirty pages go before an unlock, and with a lock
@@ -20,44 +18,6 @@
 #include "qtfs.h"
 
 #include <linux/filelock.h>
-
-/* An event may have been lost with a connection. */
-#define ASK_AGAIN	(10 * HZ)
-
-struct lock_wait {
-	struct list_head list;		/* session->lock_waits, under session->lock */
-	u64 number;
-	bool woken;
-};
-
-/* The server says that wait @number is over, or (0) that any of them may be. */
-void qtfs_lock_event(struct qtfs_session *session, u64 number)
-{
-	struct lock_wait *wait;
-
-	spin_lock(&session->lock);
-	list_for_each_entry(wait, &session->lock_waits, list)
-		if (!number || wait->number == number)
-			WRITE_ONCE(wait->woken, true);
-	spin_unlock(&session->lock);
-	wake_up_all(&session->lock_wait);
-}
-
-static void wait_begin(struct qtfs_session *session, struct lock_wait *wait)
-{
-	wait->number = atomic64_inc_return(&session->lock_number);
-	wait->woken = false;
-	spin_lock(&session->lock);
-	list_add(&wait->list, &session->lock_waits);
-	spin_unlock(&session->lock);
-}
-
-static void wait_end(struct qtfs_session *session, struct lock_wait *wait)
-{
-	spin_lock(&session->lock);
-	list_del(&wait->list);
-	spin_unlock(&session->lock);
-}
 
 static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 		    struct qtfs_lock_rep *rep, struct qtfs_age *age)
@@ -77,7 +37,7 @@ static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 }
 
 /* Gives a wait up.  0: too late, the lock is ours. */
-static int wait_cancel(struct file *file, struct qtfs_lock *body, struct qtfs_lock_rep *rep,
+static int lock_cancel(struct file *file, struct qtfs_lock *body, struct qtfs_lock_rep *rep,
 		       struct qtfs_age *age)
 {
 	u32 flags = le32_to_cpu(body->flags) & (QTFS_LOCK_FLOCK | QTFS_LOCK_OFD);
@@ -90,29 +50,25 @@ static int lock_waiting(struct file *file, struct qtfs_lock *body, u32 flags,
 			struct qtfs_lock_rep *rep, struct qtfs_age *age)
 {
 	struct qtfs_session *session = qtfs_session_of(file_inode(file)->i_sb);
-	struct lock_wait wait;
-	long left;
+	struct qtfs_wait wait;
 	int error;
 
-	wait_begin(session, &wait);
+	qtfs_wait_begin(session, &wait);
 	body->wait = cpu_to_le64(wait.number);
 	for (;;) {
-		WRITE_ONCE(wait.woken, false);
 		error = lock_rpc(file, body, flags | QTFS_LOCK_WAIT, rep, age);
 		if (error == -EINTR && signal_pending(current))
-			error = wait_cancel(file, body, rep, age);
+			error = lock_cancel(file, body, rep, age);
 		else if (!error && (rep->flags & cpu_to_le32(QTFS_LOCK_WAITING)))
 			error = -EAGAIN;
 		if (error != -EAGAIN)
 			break;
-		left = wait_event_interruptible_timeout(session->lock_wait,
-							READ_ONCE(wait.woken), ASK_AGAIN);
-		if (left < 0) {
-			error = wait_cancel(file, body, rep, age);
+		if (qtfs_wait_for_event(session, &wait)) {
+			error = lock_cancel(file, body, rep, age);
 			break;
 		}
 	}
-	wait_end(session, &wait);
+	qtfs_wait_end(session, &wait);
 	return error;
 }
 

@@ -87,6 +87,14 @@ static void tell_inode(struct inode *inode, u32 mask)
 	dput(dentry);
 }
 
+/* Anything may have happened. */
+static void lost_events(struct qtfs_session *session, struct super_block *sb)
+{
+	qtfs_expire_all(sb);
+	qtfs_wait_event(session, 0);
+	qtfs_poll_event(session, 0);
+}
+
 static void apply(struct super_block *sb, const struct qtfs_event *event)
 {
 	struct file_id id = {
@@ -99,12 +107,15 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 	struct inode *inode;
 
 	if (what & QTFS_EVENT_ALL) {
-		qtfs_expire_all(sb);
-		qtfs_lock_event(qtfs_session_of(sb), 0);
+		lost_events(qtfs_session_of(sb), sb);
 		return;
 	}
-	if (what & QTFS_EVENT_LOCK) {
-		qtfs_lock_event(qtfs_session_of(sb), id.ino);
+	if (what & QTFS_EVENT_WAIT) {
+		qtfs_wait_event(qtfs_session_of(sb), id.ino);
+		return;
+	}
+	if (what & QTFS_EVENT_POLL) {
+		qtfs_poll_event(qtfs_session_of(sb), id.ino);
 		return;
 	}
 	inode = ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
@@ -152,10 +163,8 @@ void qtfs_notify_work(struct work_struct *work)
 	struct super_block *sb = smp_load_acquire(&session->sb);
 	struct notification *n, *next;
 
-	if (test_and_clear_bit(0, &session->missed) && sb && !READ_ONCE(session->quiet)) {
-		qtfs_expire_all(sb);
-		qtfs_lock_event(session, 0);
-	}
+	if (test_and_clear_bit(0, &session->missed) && sb && !READ_ONCE(session->quiet))
+		lost_events(session, sb);
 	llist_for_each_entry_safe(n, next, list, list) {
 		const struct qtfs_event *event;
 		size_t at, size;

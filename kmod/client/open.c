@@ -43,6 +43,8 @@ static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_o
 	qf->flags = le32_to_cpu(rep->flags);
 	qf->cred = get_cred(file->f_cred);
 	INIT_LIST_HEAD(&qf->writer);
+	RB_CLEAR_NODE(&qf->polled);
+	init_waitqueue_head(&qf->poll_queue);
 	return qf;
 }
 
@@ -68,7 +70,7 @@ void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf)
 		file_free(qf);
 }
 
-/* Frees what qtfs_release_later() was given. */
+/* Frees one that the server has got back, or that qtfs_release_later() was given. */
 void qtfs_file_free(struct llist_node *entry)
 {
 	file_free(llist_entry(entry, struct qtfs_file, list));
@@ -80,12 +82,14 @@ static void file_ready(struct file *file, struct qtfs_file *qf)
 
 	if (qf->flags & QTFS_OPENED_STREAM)
 		stream_open(inode, file);
+	if ((qf->flags & QTFS_OPENED_POLL) && file->f_op == &qtfs_uncached_file_ops)
+		file->f_op = &qtfs_uncached_poll_ops;	/* neither has an owner */
 	if ((file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
 		qtfs_writer_add(inode, qf, file->f_flags & O_APPEND);
 }
 
 /* Makes @file stand for the open that @rep tells of, and takes it over. */
-static int open_attach(struct file *file, const struct qtfs_open_rep *rep)
+int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep)
 {
 	struct qtfs_file *qf = file_alloc(file, rep);
 
@@ -119,7 +123,7 @@ int qtfs_open(struct inode *inode, struct file *file)
 	if (error)
 		return error;
 	qtfs_update_inode(inode, &rep.attr, &rpc.age);
-	return open_attach(file, &rep);
+	return qtfs_open_attach(file, &rep);
 }
 
 /* finish_open() calls it with the file attached already. */
@@ -189,6 +193,7 @@ int qtfs_release(struct inode *inode, struct file *file)
 
 	if (!qf)
 		return 0;
+	qtfs_poll_end(qtfs_session_of(inode->i_sb), qf);
 	if (list_empty(&qf->writer)) {
 		qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
 	} else if (qtfs_dirty(inode) && qtfs_leaves(inode)) {

@@ -130,11 +130,11 @@ struct qtfs_session {
 	struct work_struct notify_work;
 	atomic64_t version;		/* counts our own changes, see attr.c */
 
-	/* Waiting for locks, see lock.c. */
-	u64 lock_key;
-	atomic64_t lock_number;
-	struct list_head lock_waits;	/* under lock */
-	wait_queue_head_t lock_wait;
+	u64 lock_key;			/* see lock.c */
+	atomic64_t wait_number;		/* see wait.c */
+	struct list_head waits;		/* under lock */
+	wait_queue_head_t wait_queue;
+	struct rb_root polled;		/* see poll.c; under lock */
 
 	/* sysfs */
 	struct kobject kobj;
@@ -304,6 +304,9 @@ struct qtfs_file {
 	struct inode *inode;		/* for close_work, with a reference */
 	struct work_struct close_work;
 	struct llist_node list;		/* session->releases, when it's given up */
+	struct rb_node polled;		/* session->polled, if it's watched */
+	wait_queue_head_t poll_queue;
+	unsigned int poll_events;	/* counts what came for it */
 	/* Entries of a directory that were received and not emitted yet; dir.c. */
 	struct qtfs_buf *entries;
 	size_t entries_len;
@@ -359,6 +362,7 @@ void qtfs_devs_free(struct qtfs_sb *sbi);
 /* open.c */
 u32 qtfs_open_flags(const struct file *file);
 int qtfs_open(struct inode *inode, struct file *file);
+int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep);
 int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep);
 int qtfs_release(struct inode *inode, struct file *file);
 int qtfs_flush(struct file *file, fl_owner_t owner);
@@ -376,10 +380,31 @@ void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len
 void qtfs_dir_used(struct inode *dir, unsigned int primed);
 void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len);
 
+/* wait.c */
+struct qtfs_wait {
+	struct list_head list;		/* session->waits */
+	u64 number;			/* the server knows it by this */
+	bool woken;
+};
+
+void qtfs_wait_begin(struct qtfs_session *session, struct qtfs_wait *wait);
+void qtfs_wait_end(struct qtfs_session *session, struct qtfs_wait *wait);
+int qtfs_wait_for_event(struct qtfs_session *session, struct qtfs_wait *wait);
+void qtfs_wait_event(struct qtfs_session *session, u64 number);
+
+/* poll.c */
+__poll_t qtfs_poll(struct file *file, poll_table *table);
+int qtfs_poll_wait(struct file *file, __poll_t events);
+void qtfs_poll_event(struct qtfs_session *session, u64 number);
+void qtfs_poll_end(struct qtfs_session *session, struct qtfs_file *qf);
+
+/* file.c */
+ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to);
+ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from);
+
 /* lock.c */
 int qtfs_lock(struct file *file, int cmd, struct file_lock *fl);
 int qtfs_flock(struct file *file, int cmd, struct file_lock *fl);
-void qtfs_lock_event(struct qtfs_session *session, u64 number);
 
 /* fileattr.c */
 int qtfs_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
@@ -428,6 +453,8 @@ extern const struct dentry_operations qtfs_dentry_ops;		/* namei.c */
 extern const struct file_operations qtfs_dir_ops;		/* dir.c */
 extern const struct file_operations qtfs_file_ops;		/* file.c */
 extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
+extern const struct file_operations qtfs_uncached_poll_ops;	/* file.c */
+extern const struct file_operations qtfs_fifo_ops;		/* fifo.c */
 extern const struct address_space_operations qtfs_aops;		/* writeback.c */
 extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
 bool qtfs_no_xattr(const struct inode *inode);

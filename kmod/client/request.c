@@ -402,7 +402,8 @@ static void give_back_reply(struct qtfs_request *req)
 	case QTFS_OP_OPEN:
 	case QTFS_OP_CREATE:
 	case QTFS_OP_TMPFILE:
-	case QTFS_OP_OPEN_NAME: {
+	case QTFS_OP_OPEN_NAME:
+	case QTFS_OP_OPEN_FIFO: {
 		const struct qtfs_open_rep *rep = (void *)req->reply;
 
 		node = le64_to_cpu(rep->node);

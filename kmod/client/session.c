@@ -101,8 +101,9 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	init_llist_head(&session->releases);
 	INIT_WORK(&session->give_back, qtfs_give_back_work);
 	get_random_bytes(&session->lock_key, sizeof(session->lock_key));
-	INIT_LIST_HEAD(&session->lock_waits);
-	init_waitqueue_head(&session->lock_wait);
+	INIT_LIST_HEAD(&session->waits);
+	init_waitqueue_head(&session->wait_queue);
+	session->polled = RB_ROOT;
 	init_llist_head(&session->notifications);
 	INIT_WORK(&session->notify_work, qtfs_notify_work);
 	init_completion(&session->kobj_released);

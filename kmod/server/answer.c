@@ -37,6 +37,7 @@ enum answer_kind {
 	ANSWER_LSEEK,
 	ANSWER_FILEATTR_GET,
 	ANSWER_FILEATTR_SET,
+	ANSWER_FIFO,
 };
 
 struct answer {
@@ -86,6 +87,8 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_FILEATTR_GET;
 	case QTFS_OP_FILEATTR_SET:
 		return ANSWER_FILEATTR_SET;
+	case QTFS_OP_OPEN_FIFO:
+		return ANSWER_FIFO;
 	default:
 		return ANSWER_STATUS;
 	}
@@ -99,6 +102,7 @@ static bool needs_engine(unsigned int op)
 	case ANSWER_OPEN:
 	case ANSWER_FILEATTR_GET:
 	case ANSWER_FILEATTR_SET:
+	case ANSWER_FIFO:
 		return true;
 	default:
 		return false;
@@ -176,18 +180,6 @@ static int answer_create_node(struct qtfsd_call *call, const struct answer *answ
 	return 0;
 }
 
-static u32 opened_flags(const struct file *file, const struct qtfs_attr *attr)
-{
-	umode_t mode = file_inode(file)->i_mode;
-	u32 flags = 0;
-
-	if ((attr->flags & cpu_to_le32(QTFS_ATTR_UNCACHED)) || !(S_ISREG(mode) || S_ISDIR(mode)))
-		flags |= QTFS_OPENED_UNCACHED;
-	if ((file->f_mode & FMODE_STREAM) || !(file->f_mode & FMODE_PREAD))
-		flags |= QTFS_OPENED_STREAM;
-	return flags;
-}
-
 static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 {
 	bool create = qtfsd_call_op(call) != QTFS_OP_OPEN;
@@ -217,7 +209,8 @@ static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 		goto forget;
 	}
 	rep->open = cpu_to_le64(open->number);
-	rep->flags = cpu_to_le32(answer->flags | opened_flags(open->file, &rep->attr));
+	rep->flags = cpu_to_le32(answer->flags |
+				 qtfsd_opened_flags(open->file, &rep->attr));
 	if (qtfsd_call_op(call) == QTFS_OP_OPEN_NAME)
 		qtfsd_fast_read_small(call, open, le64_to_cpu(rep->attr.size));
 	qtfsd_open_put(open);
@@ -319,6 +312,8 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 		return qtfsd_fileattr_set(call->node[0], call->args) ?:
 		       qtfsd_attr_fill(&call->reply.attr.attr, &call->node[0]->file->f_path,
 				       call->node[0]->attach_root);
+	case ANSWER_FIFO:
+		return qtfsd_fifo_begin(call);
 	case ANSWER_LSEEK:
 		memcpy(&call->reply.lseek, answer->body, sizeof(call->reply.lseek));
 		return 0;

@@ -8,7 +8,8 @@
  *	RELEASE			a worker: closing a file may take its time
  *	READ, WRITE, FSYNC,
  *	FALLOCATE, LSEEK, COPY	a worker, if fastpath.c says that it may
- *	LOCK, SYNCFS		a worker
+ *	LOCK, SYNCFS, POLL	a worker
+ *	OPEN_FIFO		the engine, but a worker once it has begun
  *	the rest		the engine
  *
  * The order in which a client's calls are carried out is not that in which they
@@ -95,17 +96,35 @@ static void do_syncfs(struct qtfsd_call *call)
 	qtfsd_reply(call, error);
 }
 
+static bool fifo_begins(const struct qtfsd_call *call)
+{
+	const struct qtfs_open_fifo *args = call->args;
+
+	return args->step == cpu_to_le32(QTFS_FIFO_BEGIN);
+}
+
 static void call_work(struct work_struct *work)
 {
 	struct qtfsd_call *call = container_of(work, struct qtfsd_call, work);
 
-	if (qtfsd_call_op(call) == QTFS_OP_RELEASE) {
+	switch (qtfsd_call_op(call)) {
+	case QTFS_OP_RELEASE:
 		do_release(call);
-	} else if (qtfsd_call_op(call) == QTFS_OP_LOCK) {
+		return;
+	case QTFS_OP_LOCK:
 		qtfsd_lock_run(call);
-	} else if (qtfsd_call_op(call) == QTFS_OP_SYNCFS) {
+		return;
+	case QTFS_OP_SYNCFS:
 		do_syncfs(call);
-	} else if (qtfsd_fast_may(call)) {
+		return;
+	case QTFS_OP_OPEN_FIFO:
+		qtfsd_fifo_run(call);
+		return;
+	case QTFS_OP_POLL:
+		qtfsd_poll_run(call);
+		return;
+	}
+	if (qtfsd_fast_may(call)) {
 		qtfsd_fast_run(call);
 	} else {
 		/* The policy has changed while it waited for a worker. */
@@ -152,7 +171,14 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	case QTFS_OP_RELEASE:
 	case QTFS_OP_LOCK:
 	case QTFS_OP_SYNCFS:
+	case QTFS_OP_POLL:
 		to_worker(call);
+		break;
+	case QTFS_OP_OPEN_FIFO:
+		if (fifo_begins(call))
+			qtfsd_channel_queue(call);
+		else
+			to_worker(call);
 		break;
 	case QTFS_OP_READ:
 	case QTFS_OP_WRITE:

@@ -3,7 +3,8 @@
  * READ, WRITE, FSYNC, FALLOCATE, LSEEK and COPY without the engine.
  *
  * Which opens: regular files whose size means something, that is, which a
- * client may cache (attr.c).  A grant says by which epoch of the policy reading
+ * client may cache (attr.c), and FIFOs, which don't let anybody wait (fifo.c).
+ * A grant says by which epoch of the policy reading
  * or writing was allowed: the one in force when an engine's thread fetched the
  * call that it then answered with success.  A grant of any other epoch is void,
  * so that QTFS_CHANNEL_READY takes them all back at once.  The epoch is compared
@@ -45,7 +46,7 @@ void qtfsd_fast_init(struct qtfsd_open *open)
 	const struct file *file = open->file;
 	const struct inode *inode = file_inode(file);
 
-	if (!S_ISREG(inode->i_mode) || qtfsd_uncached(inode))
+	if (S_ISREG(inode->i_mode) ? qtfsd_uncached(inode) : !S_ISFIFO(inode->i_mode))
 		return;
 	open->fast_read = (file->f_mode & FMODE_READ) && file->f_op->read_iter;
 	open->fast_write = (file->f_mode & FMODE_WRITE) && file->f_op->write_iter;

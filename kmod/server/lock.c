@@ -7,33 +7,24 @@
  * names it.  flock() belongs to the open file.  So locks of two clients and of
  * processes on this machine exclude each other as they should.
  *
- * A lock that has to be waited for is waited for by a thread of its own (struct
- * qtfsd_lock_wait), as many as WAITS_MAX in a session, since flock() can't be
- * waited for in another way.  The request is answered at once (QTFS_LOCK_WAITING)
- * and keeps neither a slot nor a thread of the engine.  When the wait is over, the
- * client is told by an event and asks again, with the number of the wait; it may
- * ask at any time.  A cancelled wait says whether the lock had been got already.
+ * A lock that has to be waited for is waited for as wait.c says, since flock()
+ * can't be waited for in another way.  A cancelled wait says whether the lock had
+ * been got already.
  *
  * Locks go with the open file they were made through: on the server nothing else
  * knows which process of the client they are for, and the client unlocks what is
  * to go earlier.
  *
- * References: wait -> session, open.  Its record stays on session->lock_waits
- * until the client has heard of the end, or the session ends.  An owner has none
- * to the session: its pointer is cleared when that ends, under owners_lock.
+ * References: wait -> open.  An owner has none to the session: its pointer is
+ * cleared when that ends, under owners_lock.
  *
- * Locks: owners_lock and session->lock are leaves.  The file lock code calls
+ * Locks: owners_lock is a leaf.  The file lock code calls
  * owner_get() and owner_put() under its own.
  */
 #include "server/qtfsd.h"
 
 #include <linux/filelock.h>
-#include <linux/kthread.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
-
-/* Locks that a session waits for at a time; more are ENOLCK. */
-#define WAITS_MAX	256
 
 struct lock_owner {
 	struct list_head list;		/* session->lock_owners */
@@ -42,16 +33,11 @@ struct lock_owner {
 	struct qtfsd_session *session;	/* NULL: it has ended */
 };
 
-struct qtfsd_lock_wait {
-	struct list_head list;		/* session->lock_waits */
-	struct qtfsd_session *session;
+struct lock_wait {
+	struct qtfsd_wait wait;
 	struct qtfsd_open *open;
-	struct task_struct *task;
 	struct lock_owner *owner;
-	u64 number;			/* the client's */
 	struct qtfs_lock args;
-	struct completion over;
-	int error;			/* once it's over */
 };
 
 static DEFINE_SPINLOCK(owners_lock);	/* lists of owners, and their sessions */
@@ -276,136 +262,51 @@ void qtfsd_locks_drop(struct qtfsd_open *open)
 
 /* ---- waiting ---- */
 
-static int wait_thread(void *p)
+static int lock_wait_run(struct qtfsd_wait *wait)
 {
-	struct qtfsd_lock_wait *wait = p;
+	struct lock_wait *lw = container_of(wait, struct lock_wait, wait);
 
-	allow_signal(SIGKILL);
-	wait->error = lock_by_args(wait->open, &wait->args, wait->owner, true);
-	/* In this order: a client that is told asks at once.  The record stays: wait_free(). */
-	complete(&wait->over);
-	qtfsd_notify_lock(wait->session, wait->number);
-	return 0;
+	return lock_by_args(lw->open, &lw->args, lw->owner, true);
 }
 
-static void wait_free(struct qtfsd_lock_wait *wait)
+static void lock_wait_free(struct qtfsd_wait *wait)
 {
-	/* It has ended, or never began; its last step is in this module. */
-	if (!IS_ERR_OR_NULL(wait->task)) {
-		kthread_stop(wait->task);
-		put_task_struct(wait->task);
-	}
-	owner_put(wait->owner);
-	qtfsd_open_put(wait->open);
-	qtfsd_session_put(wait->session);
-	kfree(wait);
+	struct lock_wait *lw = container_of(wait, struct lock_wait, wait);
+
+	owner_put(lw->owner);
+	qtfsd_open_put(lw->open);
+	kfree(lw);
 }
 
-/* Ends the wait, which isn't listed any more.  Returns how: 0 if it got the lock. */
-static int wait_cancel(struct qtfsd_lock_wait *wait)
-{
-	int error;
-
-	/* A thread that has just begun doesn't take signals yet. */
-	do
-		send_sig(SIGKILL, wait->task, 1);
-	while (!wait_for_completion_timeout(&wait->over, msecs_to_jiffies(20)));
-	error = wait->error;
-	wait_free(wait);
-	return error;
-}
-
-/* Takes the record of wait @number off the list.  @over: only if it has ended. */
-static struct qtfsd_lock_wait *wait_take(struct qtfsd_session *session, u64 number, bool over,
-					 bool *found)
-{
-	struct qtfsd_lock_wait *wait, *taken = NULL;
-
-	*found = false;
-	spin_lock(&session->lock);
-	list_for_each_entry(wait, &session->lock_waits, list) {
-		if (wait->number != number)
-			continue;
-		*found = true;
-		if (!over || completion_done(&wait->over)) {
-			list_del(&wait->list);
-			session->nr_lock_waits--;
-			taken = wait;
-		}
-		break;
-	}
-	spin_unlock(&session->lock);
-	return taken;
-}
-
-static int wait_list(struct qtfsd_session *session, struct qtfsd_lock_wait *wait)
-{
-	int error = 0;
-
-	spin_lock(&session->lock);
-	if (READ_ONCE(session->dead)) {
-		error = -ESTALE;
-	} else if (session->nr_lock_waits >= WAITS_MAX) {
-		error = -ENOLCK;
-	} else {
-		list_add_tail(&wait->list, &session->lock_waits);
-		session->nr_lock_waits++;
-	}
-	spin_unlock(&session->lock);
-	return error;
-}
+static const struct qtfsd_wait_ops lock_wait_ops = {
+	.name = "qtfsd-lock",
+	.run = lock_wait_run,
+	.free = lock_wait_free,
+};
 
 /* Begins to wait for what @args describe. */
-static int wait_start(struct qtfsd_call *call, const struct qtfs_lock *args,
-		      struct lock_owner *owner)
+static int lock_wait_start(struct qtfsd_call *call, const struct qtfs_lock *args,
+			   struct lock_owner *owner)
 {
-	struct qtfsd_lock_wait *wait = kzalloc(sizeof(*wait), GFP_KERNEL);
+	struct lock_wait *lw = kzalloc(sizeof(*lw), GFP_KERNEL);
 	int error;
 
-	if (!wait)
+	if (!lw)
 		return -ENOMEM;
-	init_completion(&wait->over);
-	wait->number = le64_to_cpu(args->wait);
-	wait->args = *args;
-	wait->session = call->session;
-	kref_get(&wait->session->ref);
-	wait->open = call->open;
-	kref_get(&wait->open->ref);
+	lw->args = *args;
+	lw->open = call->open;
+	kref_get(&lw->open->ref);
 	if (owner)
-		wait->owner = owner_get(owner);
-
-	wait->task = kthread_create(wait_thread, wait, "qtfsd-lock");
-	if (IS_ERR(wait->task)) {
-		error = PTR_ERR(wait->task);
-		goto free;
-	}
-	get_task_struct(wait->task);
-	error = wait_list(call->session, wait);
-	if (!error) {
-		wake_up_process(wait->task);
-		return 0;
-	}
-free:
-	wait_free(wait);
-	return error;
+		lw->owner = owner_get(owner);
+	error = qtfsd_wait_start(call->session, &lw->wait, &lock_wait_ops,
+				 le64_to_cpu(args->wait));
+	return error == -ENFILE ? -ENOLCK : error;
 }
 
-/* The session is dead: no new wait begins. */
+/* The session is dead, and waits for nothing any more. */
 void qtfsd_locks_end(struct qtfsd_session *session)
 {
-	struct qtfsd_lock_wait *wait;
 	struct lock_owner *owner, *next;
-
-	for (;;) {
-		spin_lock(&session->lock);
-		wait = list_first_entry_or_null(&session->lock_waits, struct qtfsd_lock_wait, list);
-		if (wait)
-			list_del(&wait->list);
-		spin_unlock(&session->lock);
-		if (!wait)
-			break;
-		wait_cancel(wait);
-	}
 
 	spin_lock(&owners_lock);
 	list_for_each_entry_safe(owner, next, &session->lock_owners, list) {
@@ -432,36 +333,47 @@ static int lock_allowed(const struct file *file, const struct qtfs_lock *args)
 	return 0;
 }
 
-static int lock_again(struct qtfsd_call *call, const struct qtfs_lock *args, bool *found)
+static int lock_cancel(struct qtfsd_call *call, const struct qtfs_lock *args)
 {
-	struct qtfsd_lock_wait *wait;
+	struct qtfsd_wait *wait;
+	bool found;
 	int error;
 
-	wait = wait_take(call->session, le64_to_cpu(args->wait), true, found);
+	wait = qtfsd_wait_take(call->session, &lock_wait_ops, le64_to_cpu(args->wait), false,
+			       &found);
+	if (!wait)
+		return -ENOENT;
+	error = qtfsd_wait_cancel(wait);
+	qtfsd_wait_free(wait);
+	return error;
+}
+
+static int lock_again(struct qtfsd_call *call, const struct qtfs_lock *args, bool *found)
+{
+	struct qtfsd_wait *wait;
+	int error;
+
+	wait = qtfsd_wait_take(call->session, &lock_wait_ops, le64_to_cpu(args->wait), true,
+			       found);
 	if (!wait) {
 		call->reply.lock.flags = cpu_to_le32(QTFS_LOCK_WAITING);
 		return 0;
 	}
-	wait_for_completion(&wait->over);
 	error = wait->error;
-	wait_free(wait);
+	qtfsd_wait_free(wait);
 	return error == -ERESTARTSYS ? -EINTR : error;
 }
 
 static int do_lock(struct qtfsd_call *call, const struct qtfs_lock *args, struct lock_owner *owner)
 {
 	u32 flags = le32_to_cpu(args->flags);
-	struct qtfsd_lock_wait *wait;
 	bool found;
 	int error;
 
 	if (flags & QTFS_LOCK_TEST)
 		return lock_test(call, args, owner, &call->reply.lock);
-	if (flags & QTFS_LOCK_CANCEL) {
-		wait = wait_take(call->session, le64_to_cpu(args->wait), false, &found);
-		error = wait ? wait_cancel(wait) : -ENOENT;
-		return error == -ERESTARTSYS ? -EINTR : error;
-	}
+	if (flags & QTFS_LOCK_CANCEL)
+		return lock_cancel(call, args);
 	if (flags & QTFS_LOCK_WAIT) {
 		error = lock_again(call, args, &found);
 		if (found)
@@ -473,7 +385,7 @@ static int do_lock(struct qtfsd_call *call, const struct qtfs_lock *args, struct
 	error = lock_by_args(call->open, args, owner, false);
 	if (error != -EAGAIN || !(flags & QTFS_LOCK_WAIT))
 		return error;
-	error = wait_start(call, args, owner);
+	error = lock_wait_start(call, args, owner);
 	if (!error)
 		call->reply.lock.flags = cpu_to_le32(QTFS_LOCK_WAITING);
 	return error;

@@ -182,14 +182,14 @@ static void work_queue(struct qtfsd_session *session)
 		queue_work(qtfsd.io_wq, &session->notify_work);
 }
 
-/* Tells the client that its wait @number for a lock is over. */
-void qtfsd_notify_lock(struct qtfsd_session *session, u64 number)
+/* Tells the client of what has a number and happened, @what. */
+void qtfsd_notify_number(struct qtfsd_session *session, u16 what, u64 number)
 {
 	struct name_event *event = kzalloc(struct_size(event, name, 0), GFP_KERNEL);
 
 	if (event) {
 		event->ino = number;
-		event->what = QTFS_EVENT_LOCK;
+		event->what = what;
 	}
 	spin_lock(&session->notify_lock);
 	if (event && !READ_ONCE(session->dead)) {

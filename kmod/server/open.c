@@ -9,6 +9,7 @@
  */
 #include "server/qtfsd.h"
 
+#include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -18,6 +19,7 @@ static void open_release(struct kref *ref)
 	struct qtfsd_open *open = container_of(ref, struct qtfsd_open, ref);
 
 	qtfsd_locks_drop(open);
+	qtfsd_poll_end(open);
 	qtfsd_fput(open->file);
 	kfree_rcu(open, rcu);
 }
@@ -83,6 +85,21 @@ struct qtfsd_open *qtfsd_open_make(struct qtfsd_session *session, struct file *f
 		return ERR_PTR(-ESTALE);
 	}
 	return open;
+}
+
+/* What the client must know of an open @file: QTFS_OPENED_*. */
+u32 qtfsd_opened_flags(const struct file *file, const struct qtfs_attr *attr)
+{
+	umode_t mode = file_inode(file)->i_mode;
+	u32 flags = 0;
+
+	if ((attr->flags & cpu_to_le32(QTFS_ATTR_UNCACHED)) || !(S_ISREG(mode) || S_ISDIR(mode)))
+		flags |= QTFS_OPENED_UNCACHED;
+	if ((file->f_mode & FMODE_STREAM) || !(file->f_mode & FMODE_PREAD))
+		flags |= QTFS_OPENED_STREAM;
+	if (file_can_poll((struct file *)file))
+		flags |= QTFS_OPENED_POLL;
+	return flags;
 }
 
 /* Returns the open with a reference, NULL if there is none of that number. */

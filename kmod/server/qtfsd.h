@@ -50,6 +50,8 @@ struct fsnotify_group;
 struct qtfsd_mark;
 struct qtfsd_call;
 struct qtfsd_peer;
+struct qtfsd_poll;
+struct qtfsd_wait;
 
 /* Counters, an instance for each processor. */
 struct qtfsd_stats {
@@ -83,6 +85,7 @@ struct qtfsd_open {
 	u64 read_grant;			/* the policy's epoch that allowed it, or 0 */
 	u64 write_grant;
 	bool locked;			/* POSIX locks were set through it */
+	struct qtfsd_poll *poll;	/* NULL: nobody watches it, see poll.c */
 	struct rcu_head rcu;
 };
 
@@ -136,10 +139,9 @@ struct qtfsd_session {
 	atomic_t nr_opens;
 	atomic_t generation;		/* of the last number handed out */
 
-	/* Locks, see lock.c. */
-	struct list_head lock_owners;
-	struct list_head lock_waits;	/* with nr_lock_waits under lock */
-	unsigned int nr_lock_waits;
+	struct list_head lock_owners;	/* see lock.c */
+	struct list_head waits;		/* see wait.c; with nr_waits under lock */
+	unsigned int nr_waits;
 
 	/* Events for the client, see notify.c. */
 	struct fsnotify_group *notify_group;
@@ -250,6 +252,7 @@ struct qtfsd_call {
 			struct qtfs_lock_rep lock;
 			struct qtfs_fileattr fileattr;
 			struct qtfs_copy_rep copy;
+			struct qtfs_poll_rep poll;
 		};
 	} reply;
 };
@@ -384,8 +387,41 @@ void qtfsd_actor_enter(struct qtfsd_call *call);
 void qtfsd_actor_leave(struct qtfsd_call *call);
 void qtfsd_actor_interrupt(struct qtfsd_call *call);
 
-void qtfsd_notify_lock(struct qtfsd_session *session, u64 number);
+void qtfsd_notify_number(struct qtfsd_session *session, u16 what, u64 number);
 
+/* wait.c */
+struct qtfsd_wait_ops {
+	const char *name;		/* of the thread */
+	/* Waits; -ERESTARTSYS after a signal.  In the thread. */
+	int (*run)(struct qtfsd_wait *wait);
+	void (*free)(struct qtfsd_wait *wait);
+};
+
+struct qtfsd_wait {
+	const struct qtfsd_wait_ops *ops;
+	struct list_head list;		/* session->waits */
+	struct qtfsd_session *session;
+	struct task_struct *task;
+	u64 number;			/* the client's */
+	struct completion over;
+	int error;			/* what run() returned, once it's over */
+};
+
+int qtfsd_wait_start(struct qtfsd_session *session, struct qtfsd_wait *wait,
+		     const struct qtfsd_wait_ops *ops, u64 number);
+struct qtfsd_wait *qtfsd_wait_take(struct qtfsd_session *session, const struct qtfsd_wait_ops *ops,
+				   u64 number, bool over, bool *found);
+int qtfsd_wait_cancel(struct qtfsd_wait *wait);
+void qtfsd_wait_free(struct qtfsd_wait *wait);
+void qtfsd_waits_end(struct qtfsd_session *session);
+
+/* fifo.c */
+int qtfsd_fifo_begin(struct qtfsd_call *call);
+void qtfsd_fifo_run(struct qtfsd_call *call);
+
+/* poll.c */
+void qtfsd_poll_run(struct qtfsd_call *call);
+void qtfsd_poll_end(struct qtfsd_open *open);
 /* lock.c */
 void qtfsd_lock_run(struct qtfsd_call *call);
 void qtfsd_locks_drop(struct qtfsd_open *open);
@@ -415,6 +451,7 @@ struct qtfsd_open *qtfsd_open_make(struct qtfsd_session *session, struct file *f
 struct qtfsd_open *qtfsd_open_get(struct qtfsd_session *session, u64 number);
 void qtfsd_open_put(struct qtfsd_open *open);
 bool qtfsd_open_release(struct qtfsd_session *session, u64 number);
+u32 qtfsd_opened_flags(const struct file *file, const struct qtfs_attr *attr);
 void qtfsd_opens_release_all(struct qtfsd_session *session);
 
 /* dispatch.c */

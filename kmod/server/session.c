@@ -80,7 +80,7 @@ static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const
 	xa_init_flags(&session->nodes, XA_FLAGS_ALLOC1);
 	xa_init_flags(&session->opens, XA_FLAGS_ALLOC1);
 	INIT_LIST_HEAD(&session->lock_owners);
-	INIT_LIST_HEAD(&session->lock_waits);
+	INIT_LIST_HEAD(&session->waits);
 	init_completion(&session->kobj_gone);
 	import_guid(&session->client, hello->client);
 	session->epoch = le64_to_cpu(hello->epoch);
@@ -127,6 +127,7 @@ static void session_end(struct qtfsd_session *session)
 	WRITE_ONCE(session->dead, true);
 	smp_mb();	/* pairs with qtfsd_node_make() and qtfsd_open_make() */
 	qtfsd_channel_forget_session(session);
+	qtfsd_waits_end(session);
 	qtfsd_locks_end(session);
 	qtfsd_opens_release_all(session);
 	qtfsd_nodes_forget_all(session);

@@ -233,7 +233,7 @@ equal("and no count was lost", open(d + "/counter").read().strip(), "200")
 PY
 # The counter's third party is a process on the server, which is this machine only where there is one.
 [ "$RIG_GUESTS" = 1 ] || sed -i 's/in (a, b, d, a, b)/in (a, b, a, a, b)/; s|open(d + "/counter")|open(a + "/counter")|' "$SCRATCH/locks.py"
-timeout -k 1 120 python3 "$SCRATCH/locks.py" $A $B $D $SERVER_IP >"$SCRATCH/out" 2>&1
+with_timeout 120 python3 "$SCRATCH/locks.py" $A $B $D $SERVER_IP >"$SCRATCH/out" 2>&1
 status=$?
 cat "$SCRATCH/out" >&"$RESULTS"
 is "the checks end" $status 0

@@ -138,6 +138,12 @@ static std::vector<Operation> operations()
      QTFS_OP_GETATTR,
      {Section::Mount},
      [](FakeSlot &slot, const std::string &at) { slot.node(at + "/file"); }},
+    {"OpenFifo",
+     QTFS_OP_OPEN_FIFO,
+     {Section::Open, Section::Read},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at + "/file").body(qtfs_open_fifo{0, le(__u32{O_RDONLY}), 0});
+     }},
     {"FileattrGet",
      QTFS_OP_FILEATTR_GET,
      {Section::Mount},
