@@ -12,7 +12,7 @@ namespace qtfs::engine {
 
 namespace {
 
-constexpr unsigned max_threads = 1024;
+constexpr unsigned max_threads = 256; // slots of the channel, QTFSD_CSLOTS_MAX
 constexpr unsigned most_by_default = 128;
 constexpr int usage_error = 2;
 
