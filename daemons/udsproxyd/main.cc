@@ -2,6 +2,7 @@
 //
 // udsproxyd: starts, reloads and stops the proxy, and says so.
 
+#include <cap-ng.h>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -57,6 +58,19 @@ std::vector<Fd> left_by_predecessor()
   return sockets;
 }
 
+// What nothing here takes any more; CAP_SYS_ADMIN is for QTFS_UDS_DIR.
+void drop_capabilities()
+{
+  capng_clear(CAPNG_SELECT_CAPS);
+  capng_get_caps_process();
+  capng_updatev(CAPNG_DROP, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                CAP_SYS_CHROOT, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_PTRACE, CAP_SYS_BOOT,
+                CAP_SYS_TIME, CAP_MKNOD, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SETPCAP, CAP_SETFCAP,
+                CAP_KILL, -1);
+  if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+    spdlog::warn("capabilities can't be given up, ignoring");
+}
+
 void reload(Proxy &proxy)
 {
   timespec now = {};
@@ -71,6 +85,12 @@ void reload(Proxy &proxy)
 
 int run(const Options &options, int signals)
 {
+  Binder binder;
+  if (const std::error_code error = binder.start())
+    spdlog::warn("sockets on mounts can't be reached, as that takes CAP_SYS_ADMIN: {}",
+                 error.message());
+  if (::geteuid() == 0)
+    drop_capabilities();
   Loop loop;
   Result<Root> root = Root::open(options.root);
   if (!root) {
@@ -80,7 +100,7 @@ int run(const Options &options, int signals)
   raise_file_limit();
   ::setgroups(0, nullptr);
 
-  Proxy proxy(loop, options, std::move(*root));
+  Proxy proxy(loop, options, std::move(*root), binder);
   const std::string problem = proxy.start(left_by_predecessor(), {});
   if (!problem.empty()) {
     spdlog::error("{}", problem);

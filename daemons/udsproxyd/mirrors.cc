@@ -39,8 +39,8 @@ std::string bound_path(int socket)
 
 } // namespace
 
-Mirrors::Mirrors(Loop &loop, const Root &root, Options options)
-    : loop_(loop), root_(root), options_(options)
+Mirrors::Mirrors(Loop &loop, const Root &root, const Binder &binder, Options options)
+    : loop_(loop), root_(root), binder_(binder), options_(options)
 {
   tick();
 }
@@ -60,6 +60,13 @@ void Mirrors::tick()
       mirror->give_up();
     tick();
   });
+}
+
+const Announcement *Mirrors::wanted(const std::string &path) const
+{
+  const auto found = wanted_.find(path);
+
+  return found == wanted_.end() ? nullptr : &found->second;
 }
 
 std::size_t Mirrors::waiting() const
@@ -219,10 +226,26 @@ std::error_code Mirrors::make_way(int parent, const std::string &name) const
   return {};
 }
 
+// Without the binder the text is all there is, and the directory is looked for once more.
+std::error_code Mirrors::bind_name(int socket, int parent, const std::string &path) const
+{
+  if (binder_.started())
+    return binder_.bind(socket, parent, path);
+
+  const std::string text = root_.outside(path);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (text.size() >= sizeof(address.sun_path))
+    return errno_code(ENAMETOOLONG);
+  text.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  if (::bind(socket, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
+    return last_error();
+  return {};
+}
+
 Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity &file) const
 {
   const std::string name(name_in(announcement.path));
-  const std::string path = root_.outside(announcement.path);
   const int on = 1;
   struct stat st;
 
@@ -231,18 +254,14 @@ Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity 
   Fd socket(::socket(AF_UNIX, native(announcement.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket)
     return last_error();
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    return errno_code(ENAMETOOLONG);
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
   if (announcement.type == SocketType::Datagram)
     ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 
   // The file is nobody's until it is whose it should be.
-  if (::fchmod(socket.get(), 0) != 0 ||
-      ::bind(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
+  if (::fchmod(socket.get(), 0) != 0)
     return last_error();
+  if (const std::error_code error = bind_name(socket.get(), parent, announcement.path))
+    return error;
   const bool owner =
     ::fchownat(parent, name.c_str(), announcement.uid, announcement.gid, AT_SYMLINK_NOFOLLOW) == 0;
   if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(st.st_mode))
@@ -272,7 +291,7 @@ void Mirrors::show(const Announcement &announcement)
     remove(path);
   }
   if (!whitelist_ || !whitelist_->allows(Section::Udsconnect, path)) {
-    complain(path, "[Udsconnect] of this machine doesn't have it, either");
+    spdlog::debug("{} is not in [Udsconnect] of this machine: not shown here", printable(path));
     return;
   }
   const Result<Fd> parent = parent_of(path);
@@ -300,9 +319,9 @@ void Mirrors::adopt(std::vector<Fd> sockets)
 {
   for (Fd &socket : sockets) {
     std::string path = bound_path(socket.get());
-    if (!path.starts_with(root_.outside("")))
-      continue;
-    path.erase(0, root_.outside("").size());
+    // As the binder named it, or as it is seen from outside.
+    if (!binder_.started() && path.starts_with(root_.outside("")))
+      path.erase(0, root_.outside("").size());
     const Result<Fd> fd = root_.look_up(path, O_NOFOLLOW);
     int type = 0;
     socklen_t size = sizeof(type);

@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 
+#include "binder.hh"
 #include "link.hh"
 #include "place.hh"
 #include "whitelist.hh"
@@ -89,7 +90,7 @@ public:
     Clock::duration patience = std::chrono::seconds(30); // with a broken link
   };
 
-  Mirrors(Loop &loop, const Root &root, Options options);
+  Mirrors(Loop &loop, const Root &root, const Binder &binder, Options options);
   ~Mirrors();
 
   void set_whitelist(const Whitelist *whitelist);
@@ -106,6 +107,8 @@ public:
   // Something has changed here: what was in the way may be gone, or a file of ours.
   void reconcile();
 
+  // The peer's socket of that path, if it has one.
+  const Announcement *wanted(const std::string &path) const;
   bool owns(const Identity &file) const { return files_.contains(file); }
   std::size_t count() const { return mirrors_.size(); }
   std::size_t waiting() const;
@@ -124,12 +127,14 @@ private:
   Result<Fd> parent_of(const std::string &path) const;
   Result<Fd> make_directories(const std::string &path) const;
   std::error_code make_way(int parent, const std::string &name) const;
+  std::error_code bind_name(int socket, int parent, const std::string &path) const;
   Result<Fd> bind(const Announcement &announcement, int parent, Identity &file) const;
   void complain(const std::string &path, const std::string &why);
   void tick();
 
   Loop &loop_;
   const Root &root_;
+  const Binder &binder_;
   const Options options_;
   const Whitelist *whitelist_ = nullptr;
   Link *link_ = nullptr;

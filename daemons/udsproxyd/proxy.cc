@@ -33,9 +33,10 @@ void keep_socket(int socket, bool keep)
 
 } // namespace
 
-Proxy::Proxy(Loop &loop, const Options &options, Root root)
+Proxy::Proxy(Loop &loop, const Options &options, Root root, const Binder &binder)
     : loop_(loop), options_(options), root_(std::move(root)),
-      mirrors_(loop, root_, {std::chrono::seconds(options.patience)}),
+      mirrors_(loop, root_, binder, {std::chrono::seconds(options.patience)}),
+      mounted_(loop, mirrors_, binder),
       exports_(loop, root_,
                {[this](const Announcement &announcement) {
                   for (const auto &link : accepted_)
@@ -240,6 +241,7 @@ void Proxy::link_up(Link &link)
     dial_pause_ = first_pause;
     dial_error_.clear();
     mirrors_.link_up(link);
+    mounted_.link_up();
     return;
   }
   spdlog::info("{} has connected", link.peer());
@@ -253,6 +255,7 @@ void Proxy::link_down(Link &link, const std::string &why)
   if (&link == link_.get()) {
     spdlog::warn("the connection to {} has ended: {}", link.peer(), why);
     mirrors_.link_down(link);
+    mounted_.link_down();
     ended_.push_back(std::move(link_));
     dial_later(why);
   } else {
@@ -271,16 +274,19 @@ void Proxy::link_down(Link &link, const std::string &why)
 void Proxy::announced(Link &, Announcement announcement)
 {
   mirrors_.announced(std::move(announcement));
+  mounted_.reconcile();
 }
 
 void Proxy::withdrawn(Link &, const std::string &path)
 {
   mirrors_.withdrawn(path);
+  mounted_.reconcile();
 }
 
 void Proxy::synced(Link &)
 {
   mirrors_.synced();
+  mounted_.reconcile();
 }
 
 void Proxy::opened(Link &link, Stream &stream, Opening opening)
@@ -304,7 +310,7 @@ Json Proxy::status() const
   answer.set("connected", link_ && link_->up()).set("links_to_peer", link_ ? 1U : 0U);
   answer.set("links_from_peer", accepted_.size()).set("exported", exports_.list().size());
   answer.set("open", open);
-  answer.set("shown", mirrors_.count()).set("waiting", mirrors_.waiting());
+  answer.set("shown", mirrors_.count() + mounted_.count()).set("waiting", mirrors_.waiting());
   answer.set("connections", counters_.opened).set("refused", counters_.refused);
   answer.set("descriptors", counters_.passed).set("not_passed", counters_.not_passed);
   answer.set("bytes_sent", counters_.bytes_out).set("bytes_received", counters_.bytes_in);

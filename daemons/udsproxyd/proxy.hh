@@ -17,13 +17,14 @@
 #include "exports.hh"
 #include "json.hh"
 #include "mirrors.hh"
+#include "mounted.hh"
 #include "options.hh"
 
 namespace qtfs::uds {
 
 class Proxy : public LinkOwner {
 public:
-  Proxy(Loop &loop, const Options &options, Root root);
+  Proxy(Loop &loop, const Options &options, Root root, const Binder &binder);
   ~Proxy() override;
 
   // The error is a sentence.
@@ -57,6 +58,7 @@ private:
   Counters counters_;
   Whitelist whitelist_;
   Mirrors mirrors_;
+  Mounted mounted_;
   Exports exports_;
   Connector connector_;
 

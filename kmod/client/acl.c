@@ -58,7 +58,7 @@ struct posix_acl *qtfs_get_inode_acl(struct inode *inode, int type, bool rcu)
 	if (rcu)
 		return ERR_PTR(-ECHILD);
 
-	dentry = d_find_any_alias(inode);
+	dentry = qtfs_find_alias(inode);
 	if (!dentry)
 		return ERR_PTR(-ESTALE);
 	acl = acl_fetch(dentry, type);

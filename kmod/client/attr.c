@@ -233,7 +233,7 @@ int qtfs_refresh_dentry(struct dentry *dentry)
 /* Likewise, by whatever name the inode has here. */
 int qtfs_refresh_inode(struct inode *inode)
 {
-	struct dentry *dentry = d_find_any_alias(inode);
+	struct dentry *dentry = qtfs_find_alias(inode);
 	int error;
 
 	if (!dentry)

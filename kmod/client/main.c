@@ -95,6 +95,9 @@ static int __init qtfs_init(void)
 	error = qtfs_pcie_init(QTFS_PCIE_CLIENT, NULL);
 	if (error)
 		goto err_pcie;
+	error = qtfs_uds_init();
+	if (error)
+		goto err_uds;
 	qtfs_debugfs_init();
 	error = register_filesystem(&qtfs_type);
 	if (error)
@@ -103,6 +106,8 @@ static int __init qtfs_init(void)
 
 err_register:
 	qtfs_debugfs_exit();
+	qtfs_uds_exit();
+err_uds:
 	qtfs_pcie_exit();
 err_pcie:
 	qtfs_sysfs_exit();
@@ -121,6 +126,7 @@ static void __exit qtfs_exit(void)
 {
 	unregister_filesystem(&qtfs_type);
 	qtfs_debugfs_exit();
+	qtfs_uds_exit();
 	qtfs_pcie_exit();
 	qtfs_sysfs_exit();
 	qtfs_inode_cache_exit();

@@ -342,8 +342,12 @@ static int qtfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 		.rdev = cpu_to_le32(MAJOR(rdev) << 20 | MINOR(rdev)),
 	};
 	struct qtfs_rpc rpc = { .op = QTFS_OP_MKNOD, .body = &body };
+	int error = make_entry(dir, dentry, &rpc);
 
-	return make_entry(dir, dentry, &rpc);
+	/* Somebody here binds to it. */
+	if (!error && S_ISSOCK(mode) && d_really_is_positive(dentry))
+		WRITE_ONCE(qtfs_i(d_inode(dentry))->uds_local, true);
+	return error;
 }
 
 /* For those who make a file without opening it. */

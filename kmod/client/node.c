@@ -66,6 +66,12 @@ int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *
 	return 0;
 }
 
+/* Returns a name of @inode: if possible one that can be found, as only that surely has a node. */
+struct dentry *qtfs_find_alias(struct inode *inode)
+{
+	return d_find_alias(inode) ?: d_find_any_alias(inode);
+}
+
 /* Replaces the number of a positive @dentry by @number and gives the old one back. */
 void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session)
 {
@@ -186,6 +192,7 @@ static void dentry_drop_node(struct dentry *dentry)
 void qtfs_d_iput(struct dentry *dentry, struct inode *inode)
 {
 	dentry_drop_node(dentry);
+	qtfs_uds_name_gone(dentry, inode);
 	iput(inode);
 }
 

@@ -77,7 +77,7 @@ static void apply_name(struct inode *dir, u32 mask, const char *name, size_t len
 
 static void tell_inode(struct inode *inode, u32 mask)
 {
-	struct dentry *dentry = d_find_any_alias(inode);
+	struct dentry *dentry = qtfs_find_alias(inode);
 
 	if (!dentry)
 		return;

@@ -261,6 +261,8 @@ struct qtfs_inode {
 	struct timespec64 data_ctime;
 	loff_t data_size;
 	unsigned long dir_state;	/* bits QTFS_DIR_*, see dir.c */
+	atomic_t uds_names;		/* of a socket that udsproxyd is bound to, see uds.c */
+	bool uds_local;			/* a socket that was made on this machine */
 };
 
 #define QTFS_DIR_USED		0	/* names in it have been used since its last READDIR */
@@ -285,6 +287,7 @@ struct qtfs_node {
 
 /* node.c */
 u64 qtfs_dentry_node(const struct dentry *dentry);
+struct dentry *qtfs_find_alias(struct inode *inode);
 int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *session);
 void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session);
 void qtfs_forget(struct qtfs_session *session, u64 number);
@@ -422,6 +425,13 @@ int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
 void qtfs_notify_work(struct work_struct *work);
 void qtfs_notify_drop(struct qtfs_session *session);
 bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *age);
+
+/* uds.c */
+int qtfs_uds_init(void);
+void qtfs_uds_exit(void);
+int qtfs_uds_connect(struct inode *inode);
+void qtfs_uds_name_gone(const struct dentry *dentry, struct inode *inode);
+void qtfs_uds_evict(struct inode *inode);
 
 /* symlink.c */
 const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);

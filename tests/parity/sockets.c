@@ -362,14 +362,21 @@ static const char *error(void)
 	return name_of(failed);
 }
 
+/* A name without the directory. */
+static const char *name_below(const struct sockaddr_un *un)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(un->sun_path, dir, len) ? un->sun_path : un->sun_path + len;
+}
+
 static void show_name(const char *what, int fd, int (*get)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_un un = { 0 };
 	socklen_t len = sizeof(un);
 
 	get(fd, (struct sockaddr *)&un, &len);
-	printf("%s: %s\n", what, len <= sizeof(sa_family_t) ? "none" :
-	       !strncmp(un.sun_path, dir, strlen(dir)) ? un.sun_path + strlen(dir) : un.sun_path);
+	printf("%s: %s\n", what, len <= sizeof(sa_family_t) ? "none" : name_below(&un));
 }
 
 static void ask_names(void)
@@ -531,7 +538,7 @@ static void ask_datagrams(void)
 			recvfrom(fd, text, sizeof(text) - 1, 0, (struct sockaddr *)&from, &size) : 0;
 		text[n > 0 ? n : 0] = 0;
 		printf("datagram %d: %s from %s\n", i, text,
-		       n > 0 ? from.sun_path + strlen(dir) : "nobody");
+		       n > 0 ? name_below(&from) : "nobody");
 	}
 	connect(fd, (struct sockaddr *)&un, len);
 	printf("connected: %zd\n", send(fd, data, 3, 0));

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Between qtfs.ko and udsproxyd: /dev/qtfs_uds, for root, open once at a time.
+ *
+ * When a program connects to a socket on a mount, the module asks here for somebody
+ * who listens in the place of the server's program.  A read(2) returns one event,
+ * EAGAIN if there is none, and poll(2) says when there is one; the program waits
+ * until the event is answered by QTFS_UDS_DONE, or for some seconds.
+ *
+ * The kernel finds a listener by the inode of the socket's file.  QTFS_UDS_DIR
+ * returns a descriptor (O_PATH) of a directory that no path leads to, and in which
+ * bind(2) of any new name makes a name of that very inode: what is bound there is
+ * found under every name that the file has.  For as long as something is bound there,
+ * nobody is asked about the inode again.
+ *
+ * What is bound doesn't keep the mount busy; but it does keep the file system alive
+ * that was mounted, so that who listens has to close what belongs to a device that
+ * isn't mounted any more.
+ */
+#ifndef QTFS_UDS_H
+#define QTFS_UDS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define QTFS_UDS_DEV		"/dev/qtfs_uds"
+#define QTFS_UDS_PATH_SIZE	4096	/* longest path, with its NUL */
+
+struct qtfs_uds_event {
+	__u64 id;
+	__u32 major;			/* st_dev of the mount's root */
+	__u32 minor;
+	__u64 ino;			/* st_ino of the socket */
+	__u32 prefix;			/* bytes of path that are the mount's root */
+	__u32 path_len;			/* without its NUL */
+	char path[QTFS_UDS_PATH_SIZE];	/* of the socket, on the server */
+};
+
+struct qtfs_uds_dir {
+	__u64 id;			/* in: an event that isn't answered yet */
+	__s32 mount;			/* in: a descriptor of anything on a mount of its device */
+	__s32 pad;			/* in: 0 */
+};
+
+#define QTFS_UDS_TYPE	0xf8
+
+/*
+ * Returns a descriptor.  ENOENT: no such event (its program may have been killed),
+ * EXDEV: the mount is another file system's, EINVAL: not a mount of the caller's.
+ */
+#define QTFS_UDS_DIR	_IOW(QTFS_UDS_TYPE, 1, struct qtfs_uds_dir)
+
+/* Argument: a pointer to the event's id.  ENOENT. */
+#define QTFS_UDS_DONE	_IOW(QTFS_UDS_TYPE, 2, __u64)
+
+#endif /* QTFS_UDS_H */

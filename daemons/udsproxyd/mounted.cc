@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "mounted.hh"
+
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+#include <fstream>
+#include <spdlog/spdlog.h>
+#include <sstream>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+
+#include "logging.hh"
+#include "uds.h"
+
+namespace qtfs::uds {
+
+namespace {
+
+// A socket that has just been made, and isn't announced yet.
+constexpr auto news_limit = std::chrono::milliseconds(300);
+constexpr auto news_interval = std::chrono::milliseconds(10);
+constexpr auto tick_interval = std::chrono::seconds(1);
+
+// mountinfo has blanks and backslashes as \ooo.
+std::string unescaped(const std::string &text)
+{
+  std::string plain;
+
+  for (std::size_t i = 0; i < text.size(); i++) {
+    if (text[i] != '\\' || i + 3 >= text.size()) {
+      plain += text[i];
+      continue;
+    }
+    plain +=
+      static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0');
+    i += 3;
+  }
+  return plain;
+}
+
+} // namespace
+
+Mounted::Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder)
+    : loop_(loop), mirrors_(mirrors), binder_(binder),
+      mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC))
+{
+  if (mounts_) {
+    Result<Loop::Watch> watch =
+      loop_.watch(mounts_.get(), EPOLLPRI | EPOLLET, [this](std::uint32_t) { look_at_mounts(); });
+    if (watch)
+      mounts_watch_ = std::move(*watch);
+  }
+  look_at_mounts();
+  wait_for_device();
+  open_device();
+  tick();
+}
+
+Mounted::~Mounted() = default;
+
+// ---- the device ----
+
+void Mounted::wait_for_device()
+{
+  appears_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!appears_ || ::inotify_add_watch(appears_.get(), "/dev", IN_CREATE | IN_ATTRIB) < 0)
+    return;
+  Result<Loop::Watch> watch = loop_.watch(appears_.get(), EPOLLIN, [this](std::uint32_t) {
+    alignas(inotify_event) std::array<char, 4096> events;
+    for (ssize_t n; (n = ::read(appears_.get(), events.data(), events.size())) > 0;)
+      for (ssize_t at = 0; at < n;) {
+        const auto *event = reinterpret_cast<const inotify_event *>(events.data() + at);
+        if (!device_ && event->len && name_in(QTFS_UDS_DEV) == event->name)
+          open_device();
+        at += static_cast<ssize_t>(sizeof(*event) + event->len);
+      }
+  });
+  if (watch)
+    appears_watch_ = std::move(*watch);
+}
+
+void Mounted::open_device()
+{
+  device_.reset(::open(QTFS_UDS_DEV, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!device_) {
+    if (errno != ENOENT)
+      spdlog::warn("{}: {}; sockets on mounts can't be reached", QTFS_UDS_DEV,
+                   last_error().message());
+    return;
+  }
+  Result<Loop::Watch> watch =
+    loop_.watch(device_.get(), EPOLLIN, [this](std::uint32_t) { read_events(); });
+  if (watch)
+    device_watch_ = std::move(*watch);
+}
+
+void Mounted::read_events()
+{
+  qtfs_uds_event event;
+
+  while (::read(device_.get(), &event, sizeof(event)) == sizeof(event))
+    take(event);
+}
+
+void Mounted::done(const Ask &ask)
+{
+  // The program may be gone.
+  ::ioctl(device_.get(), QTFS_UDS_DONE, &ask.id);
+}
+
+void Mounted::take(const qtfs_uds_event &event)
+{
+  const std::string_view path(event.path, event.path_len);
+  Ask ask = {{makedev(event.major, event.minor), event.ino},
+             event.id,
+             std::string(path),
+             std::string(path.substr(event.prefix)),
+             Clock::now() + news_limit};
+
+  if (answer(ask))
+    return;
+  waiting_.push_back(std::move(ask));
+  retry();
+}
+
+// False: it isn't known yet.
+bool Mounted::answer(const Ask &ask)
+{
+  const Announcement *announcement = mirrors_.wanted(ask.path);
+
+  if (!announcement && Clock::now() < ask.until)
+    return false;
+  if (announcement && !sockets_.contains(ask.key)) {
+    if (const std::error_code error = show(ask, *announcement))
+      spdlog::warn("{}: can't be listened to here: {}", printable(ask.path), error.message());
+  }
+  done(ask);
+  return true;
+}
+
+void Mounted::retry()
+{
+  timer_ = loop_.after(news_interval, [this] {
+    std::erase_if(waiting_, [this](const Ask &ask) { return answer(ask); });
+    if (!waiting_.empty())
+      retry();
+  });
+}
+
+// ---- sockets ----
+
+Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement) const
+{
+  const auto mount = where_.find(ask.key.first);
+  if (mount == where_.end())
+    return errno_code(ENODEV);
+  const std::string &root = mount->second.root;
+  if (root != "/" && !ask.inside.starts_with(root + "/"))
+    return errno_code(ENOENT);
+  const std::string &point = mount->second.point;
+  const std::string path =
+    (point == "/" ? "" : point) + ask.inside.substr(root == "/" ? 0 : root.size());
+
+  const Fd on(::open(point.c_str(), O_PATH | O_CLOEXEC));
+  if (!on)
+    return last_error();
+  qtfs_uds_dir arg = {ask.id, on.get(), 0};
+  const Fd directory(::ioctl(device_.get(), QTFS_UDS_DIR, &arg));
+  if (!directory)
+    return last_error();
+  Fd socket(::socket(AF_UNIX, native(announcement.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket)
+    return last_error();
+  const int on_option = 1;
+  if (announcement.type == SocketType::Datagram)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on_option, sizeof(on_option));
+  if (const std::error_code error = binder_.bind(socket.get(), directory.get(), path))
+    return error;
+  if (announcement.type == SocketType::Datagram)
+    return socket;
+  // Who asks a connection for its peer's ids gets those of who called listen().
+  const ActAs caller({announcement.uid, announcement.gid, {}});
+  if (::listen(socket.get(), SOMAXCONN) != 0)
+    return last_error();
+  return socket;
+}
+
+std::error_code Mounted::show(const Ask &ask, const Announcement &announcement)
+{
+  Result<Fd> socket = bind(ask, announcement);
+
+  if (!socket)
+    return socket.error();
+  sockets_.emplace(ask.key, std::make_unique<Mirror>(mirrors_, announcement, std::move(*socket),
+                                                     Identity{ask.key.first, ask.key.second}));
+  spdlog::debug("{} is listened to here: {}", printable(ask.path), name_of(announcement.type));
+  return {};
+}
+
+void Mounted::link_up()
+{
+  for (const auto &[key, mirror] : sockets_)
+    mirror->link_up();
+}
+
+void Mounted::link_down()
+{
+  for (const auto &[key, mirror] : sockets_)
+    mirror->link_down();
+}
+
+void Mounted::reconcile()
+{
+  std::erase_if(sockets_, [this](const auto &entry) {
+    const Announcement &was = entry.second->announcement();
+    const Announcement *now = mirrors_.wanted(was.path);
+    return !now || *now != was;
+  });
+}
+
+void Mounted::tick()
+{
+  tick_ = loop_.after(tick_interval, [this] {
+    for (const auto &[key, mirror] : sockets_)
+      mirror->give_up();
+    tick();
+  });
+}
+
+// What is listened to on a file system keeps it alive: it ends with the last mount.
+void Mounted::look_at_mounts()
+{
+  std::ifstream file("/proc/self/mountinfo");
+
+  where_.clear();
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos || !line.substr(dash + 3).starts_with("qtfs "))
+      continue;
+    std::istringstream words(line);
+    std::string id, parent, device, root, point;
+    words >> id >> parent >> device >> root >> point;
+    unsigned major = 0, minor = 0;
+    char colon = 0;
+    std::istringstream(device) >> major >> colon >> minor;
+    Mount mount = {unescaped(root), unescaped(point)};
+    // The whole of it rather than a part.
+    Mount &known = where_[makedev(major, minor)];
+    if (known.point.empty() || mount.root.size() < known.root.size())
+      known = std::move(mount);
+  }
+  std::erase_if(sockets_,
+                [this](const auto &entry) { return !where_.contains(entry.first.first); });
+}
+
+} // namespace qtfs::uds

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 240
+# Unix sockets of the server, through the mount and in directories of both machines: programs that know nothing of it.
+. "$(dirname "$0")/lib.sh"
+
+M=/mnt/host
+T=/usr/lib/qtfs/tests
+D=/srv/sockets
+
+whitelist "Udsconnect=$D;/run/shared"
+check "the server starts" start_server || exit
+check "mount of /" mount_qtfs / $M || exit
+S "rm -rf $D; mkdir -p $D /run/shared; chmod 777 $D"
+mkdir -p /run/shared "$SCRATCH/local"
+printf '[Udsconnect]\nPath=/run/shared\n' >"$SCRATCH/whitelist"
+
+# Each is at its own address; in one guest the client's comes first, since the device is its.
+start_proxy() {
+	udsproxyd --address $CLIENT_IP --port 12121 --peer-address $SERVER_IP --peer-port 12121 --patience 5 \
+		--whitelist "$SCRATCH/whitelist" --control /run/qtfs/client.sock --log-level debug \
+		>>"$SCRATCH/proxy.log" 2>&1 &
+	PROXY=$!
+}
+proxy_number() { # KEY
+	qtinfo --json -u --control /run/qtfs/client.sock | sed -n "s/^ *\"$1\": *\([^,]*\),*\$/\1/p"
+}
+connected() { [ "$(proxy_number connected)" = true ]; }
+exported() { S "qtinfo --json -u" | grep -q "\"exported\": *$1,"; }
+connect() { # PATH
+	python3 -c 'import socket, sys, errno
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+try:
+    s.connect(sys.argv[1])
+    print("connected")
+except OSError as e:
+    print(errno.errorcode[e.errno])' "$1"
+}
+
+fails_with "a socket without anybody" ENOENT python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('$M$D/none')"
+start_proxy
+check "the proxy has the device" wait_for 5 eval "ls -l /proc/$PROXY/fd | grep -q /dev/qtfs_uds"
+S "setsid udsproxyd --address $SERVER_IP --port 12121 --peer-address $CLIENT_IP --peer-port 12121 --log-level debug \
+	</dev/null >/run/qtfs/udsproxyd.log 2>&1 & echo \$! >/run/qtfs/udsproxyd.pid"
+check "the proxies find each other" wait_for 10 connected
+
+# ---- all that programs can tell ----
+"$T/sockets" serve "$SCRATCH/local" >"$SCRATCH/served" &
+LOCAL=$!
+wait_for 5 grep -q ready "$SCRATCH/served"
+"$T/sockets" ask "$SCRATCH/local" >"$SCRATCH/expected"
+kill $LOCAL
+S "setsid $T/sockets serve $D </dev/null >/run/qtfs/served 2>&1 & echo \$! >/run/qtfs/sockets.pid"
+check "the server's sockets are known" wait_for 10 exported 3
+check "a program of the client talks to the server's" \
+	"with_timeout 100 $T/sockets ask $M$D >'$SCRATCH/told' 2>&1"
+is "as if it were on the same machine" "$(diff "$SCRATCH/expected" "$SCRATCH/told" | grep -v '^[<>] - \|^[0-9,c]*$\|^---')" ""
+is "who is connected to has the path that was asked for" "$(head -n 1 "$SCRATCH/told")" "getpeername: /stream"
+is "three sockets are listened to here" "$(proxy_number shown)" 3
+is "another user isn't allowed more than there" "$(S "chmod 600 $D/stream"; setpriv --reuid 1000 --clear-groups python3 -c '
+import socket
+try:
+    socket.socket(socket.AF_UNIX).connect("'$M$D/stream'")
+except PermissionError:
+    print("EACCES")')" EACCES
+S "chmod 777 $D/stream"
+
+# ---- it comes and goes as the server's ----
+S "kill \$(cat /run/qtfs/sockets.pid)"
+check "the end of the program is seen" wait_for 10 exported 0
+is "then it is as a dead socket" "$(connect $M$D/stream)" ECONNREFUSED
+S "setsid $T/socketload serve $D/load </dev/null >/run/qtfs/served 2>&1 & echo \$! >/run/qtfs/load.pid"
+check "one that has just been made" wait_for 10 eval "[ \"\$(connect $M$D/load)\" = connected ]"
+check "1000 connections at once" with_timeout 60 "$T/socketload" many $M$D/load 1000
+check "1000 one after the other" with_timeout 60 "$T/socketload" cycles $M$D/load 1000
+"$T/socketload" stuck $M$D/load 3 >"$SCRATCH/stuck" &
+STUCK=$!
+check "some get stuck" wait_for 30 grep -q stuck "$SCRATCH/stuck"
+check "and stop nobody else" with_timeout 60 "$T/socketload" send $M$D/load 16
+kill $STUCK
+
+# ---- the proxy dies ----
+kill -9 $PROXY
+wait $PROXY
+is "without the proxy there is nobody" "$(connect $M$D/load)" ECONNREFUSED
+start_proxy
+check "it is back" wait_for 10 connected
+check "and with it the socket" wait_for 10 eval "[ \"\$(connect $M$D/load)\" = connected ]"
+check "a round trip" "$T/socketload" rtt $M$D/load 10
+
+# ---- directories that are on no mount ----
+if [ "$RIG_GUESTS" = 2 ]; then
+	S "setsid $T/socketload serve /run/shared/there </dev/null >/run/qtfs/served 2>&1 &"
+	check "the server's socket is here" wait_for 10 test -S /run/shared/there
+	check "and can be used" "$T/socketload" rtt /run/shared/there 10
+	"$T/socketload" serve /run/shared/here >/dev/null &
+	check "ours is there" S "for ((i = 0; i < 100; i++)); do [ -S /run/shared/here ] && break; sleep 0.1; done
+		$T/socketload rtt /run/shared/here 10"
+	kill $!
+fi
+
+# ---- nothing is held ----
+check "the mount isn't busy" umount_qtfs $M
+check "nor the file system kept" wait_for 10 eval "[ \$(proxy_number shown) -le 1 ]"
+kill $PROXY
+check "the proxy ends" wait $PROXY
+check "the module can go" wait_for 5 rmmod qtfs
+S "kill \$(cat /run/qtfs/udsproxyd.pid /run/qtfs/load.pid); true"
+grep -v 'debug:\|info:' "$SCRATCH/proxy.log"
+S "grep -v 'debug:\|info:' /run/qtfs/udsproxyd.log"
+true
