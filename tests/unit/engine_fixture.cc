@@ -37,21 +37,6 @@ qtfs_channel_setup layout(std::size_t data_size)
 
 } // namespace
 
-TempDir::TempDir()
-{
-  path_ = (std::filesystem::temp_directory_path() / "qtfs-test-XXXXXX").string();
-  if (!::mkdtemp(path_.data()))
-    throw std::system_error(last_error(), "mkdtemp");
-  ::chmod(path_.c_str(), 0755);
-}
-
-TempDir::~TempDir()
-{
-  std::error_code ignored;
-
-  std::filesystem::remove_all(path_, ignored);
-}
-
 FakeSlot::FakeSlot()
     : setup_(layout(data_size)), memory_(std::make_unique<std::byte[]>(setup_.stride + guard)),
       slot_(memory_.get(), setup_, 0)

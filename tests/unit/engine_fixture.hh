@@ -17,24 +17,11 @@
 #include "executor.hh"
 #include "policy.hh"
 #include "slot.hh"
+#include "temp_dir.hh"
 
 namespace qtfs::test {
 
 using engine::Slot;
-
-// Removed with all that is in it.
-class TempDir {
-public:
-  TempDir();
-  TempDir(const TempDir &) = delete;
-  ~TempDir();
-
-  const std::string &path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-
-private:
-  std::string path_;
-};
 
 // A slot's memory, filled in as the module would.  By default the caller is
 // root with all capabilities.

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "server.hh"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "socket.hh"
+
+namespace qtfs::rexec {
+
+Server::Server(Loop &loop, Config config, CommandList commands, std::string machine)
+    : loop_(loop), config_(std::move(config)), commands_(std::move(commands)),
+      machine_(std::move(machine))
+{
+}
+
+Server::~Server()
+{
+  if (listener_)
+    ::unlink(config_.socket.c_str());
+}
+
+std::string Server::listen()
+{
+  Result<Fd, std::string> listener = listen_at(config_.socket, config_.mode);
+
+  if (!listener)
+    return listener.error();
+  listener_ = std::move(*listener);
+  watch_ = Watch(loop_, listener_.get(), [this](std::uint32_t) { accept(); });
+  watch_.want(EPOLLIN);
+  return {};
+}
+
+// Why the peer can't have a session; nothing if it can.
+std::string Server::refusal(int socket) const
+{
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+
+  if (sessions_.size() >= config_.max_commands)
+    return "the server has " + std::to_string(sessions_.size()) +
+           " commands already (--max-commands)";
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return "the kernel doesn't say who has connected";
+  // No user may keep the others out, and least of all root.
+  const auto of_user = std::ranges::count_if(
+    sessions_, [&](const auto &pair) { return pair.second->peer_uid() == peer.uid; });
+  if (peer.uid != 0 &&
+      static_cast<unsigned long>(of_user) >= std::max(config_.max_commands / 4, 1U))
+    return "the user has " + std::to_string(of_user) + " commands already";
+  return {};
+}
+
+void Server::accept()
+{
+  Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      spdlog::error("a caller has to wait: {}", last_error().message());
+      watch_.want(0);
+      loop_.after(std::chrono::seconds(1), [this] { watch_.want(EPOLLIN); });
+    }
+    return;
+  }
+
+  const std::string refused = refusal(socket.get());
+  const std::uint64_t id = ++last_;
+  Session &session = *(sessions_[id] = std::make_unique<Session>(*this, id, std::move(socket)));
+  if (!refused.empty())
+    session.refuse(refused);
+}
+
+void Server::check_later(std::uint64_t session)
+{
+  loop_.defer([this, session] {
+    if (const auto found = sessions_.find(session); found != sessions_.end())
+      found->second->check();
+  });
+}
+
+void Server::remove_later(std::uint64_t session)
+{
+  loop_.defer([this, session] {
+    sessions_.erase(session);
+    if (stopping_ && sessions_.empty())
+      loop_.stop();
+  });
+}
+
+void Server::reap()
+{
+  int status = 0;
+
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
+    const auto process = processes_.find(pid);
+    if (process == processes_.end())
+      continue;
+    const auto session = sessions_.find(process->second);
+    if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
+      processes_.erase(process);
+    if (session != sessions_.end())
+      session->second->child_changed(status);
+  }
+}
+
+void Server::stop()
+{
+  stopping_ = true;
+  watch_.reset();
+  for (const auto &[id, session] : sessions_)
+    session->leave();
+  loop_.defer([this] {
+    if (sessions_.empty())
+      loop_.stop();
+  });
+}
+
+} // namespace qtfs::rexec
