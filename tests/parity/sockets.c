@@ -329,6 +329,21 @@ static int serve_all(void)
 
 /* ---- the client ---- */
 
+/* A name is there before anybody listens: bind(2) comes first.  Ten seconds, then it's true. */
+static int connect_soon(int fd, const struct sockaddr_un *un, socklen_t len)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		if (!connect(fd, (const struct sockaddr *)un, len))
+			return 0;
+		if (errno != ECONNREFUSED)
+			break;
+		poll(NULL, 0, 10);
+	}
+	return -1;
+}
+
 static int ask_for(const char *name, int type, const char *what)
 {
 	struct sockaddr_un un;
@@ -336,7 +351,7 @@ static int ask_for(const char *name, int type, const char *what)
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	char text[64];
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&un, len))
+	if (fd < 0 || connect_soon(fd, &un, len))
 		die(un.sun_path);
 	snprintf(text, sizeof(text), type == SOCK_STREAM ? "%s\n" : "%s", what);
 	send_all(fd, text, strlen(text));
