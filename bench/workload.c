@@ -37,7 +37,7 @@ static double now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static int must_open(const char *name, int flags)
@@ -86,6 +86,7 @@ static double read_data(double *start)
 
 static double read_random(double *start)
 {
+	const off_t blocks = (off_t)DATA_MIB * (MIB / SMALL);
 	const int count = 500;
 	unsigned int seed = 1;
 	int fd, i;
@@ -95,7 +96,7 @@ static double read_random(double *start)
 	for (i = 0; i < count; i++) {
 		seed = seed * 1103515245 + 12345;
 		if (pread(fd, buffer, SMALL,
-			  (off_t)(seed >> 4) % (DATA_MIB * (MIB / SMALL)) * SMALL) != SMALL)
+			  (off_t)(seed >> 4) % blocks * SMALL) != SMALL)
 			fail("pread", "data");
 	}
 	close(fd);
@@ -261,7 +262,7 @@ static double untar(double *start)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
 		fail("tar", archive);
-	return atof(files);
+	return strtod(files, NULL);
 }
 
 static const struct {

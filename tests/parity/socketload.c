@@ -209,6 +209,7 @@ static void many(const char *path, unsigned int nr)
 		for (unsigned int i = 0; i < nr; i++)
 			ask(fds[(i * 7919UL) % nr], (i * 7919UL) % nr);
 	printf("%u\n", nr);
+	free(fds); /* the descriptors stay open until the end */
 }
 
 static void cycles(const char *path, unsigned int nr)
