@@ -14,7 +14,7 @@ S "rm -rf $D && mkdir -p $D/dir && cd $D && echo one >content && echo one >appen
 	echo x >unlinked && echo old >renamed && echo x >replaced && echo y >replacing && touch dir/{1..5} && echo x >times &&
 	mkdir gone && ln -s one link && echo same >same && mkdir -p warm/a/b && echo warm >warm/a/b/f"
 # Nothing but events can be the reason: what is known is believed for an hour.
-check "mount" mount_qtfs -o entry_timeout=3600000,attr_timeout=3600000,negative_timeout=3600000 $D $M || exit
+check "mount" mount_qtfs -o $LASTING $D $M || exit
 
 # A process on the server makes the change when it is told to and prints when it was done; both clocks are compared by
 # the client alone: from the request to what is seen, which includes the way to the server.
@@ -133,7 +133,7 @@ check "one's own changes are seen at once" bash -c "cd $M && for i in \$(seq 30)
 	rm own3 && [ \$(stat -c %h own2) = 1 ] && truncate -s \$i own2 && [ \$(stat -c %s own2) = \$i ] && rm own2 || exit 1; done"
 
 # ---- a second mount is another client ----
-check "a second mount" mount_qtfs -o entry_timeout=3600000,attr_timeout=3600000,negative_timeout=3600000 $D /mnt/second || exit
+check "a second mount" mount_qtfs -o $LASTING $D /mnt/second || exit
 second() { # NAME CHANGE TEST
 	check "seen by the other mount: $1" "cd $M && { $2; } && cd / && wait_for 2 eval '$3'"
 }

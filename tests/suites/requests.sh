@@ -16,7 +16,7 @@ S "rm -rf $D && mkdir -p $D/{big,long,plain,tree,deep/a/b/c/d,small,new,denied,s
 	for i in {1..40}; do mkdir tree/\$i && seq -f \"tree/\$i/%g\" 50 | xargs touch; done &&
 	for i in {1..10}; do echo content \$i >small/\$i; done && touch deep/a/b/c/d/file denied/x search/x &&
 	chmod 744 search && ln -s small/1 link && head -c 200000 /dev/zero >small/large"
-check "mount" mount_qtfs $D $M || exit
+check "mount" mount_qtfs -o $LASTING $D $M || exit
 
 # Every request that somebody waited for, or one operation's.
 requests() { # OPERATION or requests

@@ -122,7 +122,8 @@ def run_suites(args):
     if not layouts:
         raise RigError("no suite to run")
     options = {"mem": args.mem, "smp": args.smp, "stage_folder": args.stage, "append": args.append}
-    return run.run(run.Report(args.verbose), args.name or f"run-{os.getpid()}", layouts, options, args.keep)
+    return run.run(run.Report(args.verbose), args.name or f"run-{os.getpid()}", layouts, options, args.keep,
+                   args.again)
 
 
 def listing(_):
@@ -184,6 +185,8 @@ def parser():
     p.add_argument("--all", action="store_true", help="in every layout that a suite allows")
     machine(p)
     p.add_argument("--name", help="first part of the rigs' names")
+    p.add_argument("--again", action="store_true",
+                   help="a suite of which only checks failed may try again; it is told at the end")
     p.add_argument("--keep", action="store_true", help="after a failure leave the guests up")
     p.add_argument("-v", "--verbose", action="store_true", help="show all results and output")
     sub("list", listing, "the rigs there are")
