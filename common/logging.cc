@@ -38,9 +38,9 @@ bool RateLimit::pass(unsigned &suppressed)
   return true;
 }
 
-std::string printable(std::string_view text)
+std::string printable(std::string_view text, std::size_t most)
 {
-  std::string safe(text);
+  std::string safe(text.substr(0, most));
 
   for (char &c : safe)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)

@@ -30,8 +30,8 @@ private:
   unsigned suppressed_ = 0;
 };
 
-// Names come from the other machine, and may hold anything.
-std::string printable(std::string_view text);
+// Names come from the other machine, and may hold anything.  At most @most bytes of it.
+std::string printable(std::string_view text, std::size_t most = std::string_view::npos);
 
 } // namespace qtfs
 

@@ -6,11 +6,9 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -20,6 +18,7 @@
 #include "child.hh"
 #include "commands.hh"
 #include "control.hh"
+#include "daemon.hh"
 #include "engine.hh"
 #include "log.hh"
 #include "logging.hh"
@@ -30,18 +29,6 @@ namespace qtfs::engine {
 namespace {
 
 constexpr const char *udsproxyd = "/usr/sbin/udsproxyd";
-
-// Every node and open file of a request is a descriptor for a moment.
-void raise_file_limit()
-{
-  rlimit limit = {};
-
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("limit of open files: {}, ignoring", last_error().message());
-}
 
 // What may be meant, but rarely is.
 void warn_about(const std::string &file, const Whitelist &whitelist)
@@ -82,15 +69,11 @@ private:
 
 void reload(Commands &commands)
 {
-  timespec now = {};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-               static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
-
+  const Reloading reloading;
   const std::string wrong = commands.reload();
+
   if (!wrong.empty())
     spdlog::error("{}; the whitelist stays as it was", wrong);
-  ::sd_notify(0, "READY=1");
 }
 
 // @events, and a record in @audit, if there is one, of what was executed.
@@ -103,19 +86,6 @@ WorkerEvents audited_events(WorkerEvents events, Audit *audit)
       audit->record(slot);
     };
   return events;
-}
-
-// The engine serves without it as well.
-Fd listen_for_commands(const std::string &path)
-{
-  if (path.empty())
-    return {};
-  Result<Fd, std::string> socket = control_listen(path);
-  if (!socket) {
-    spdlog::warn("qtcfg can't reach this engine: {}", socket.error());
-    return {};
-  }
-  return std::move(*socket);
 }
 
 // How often systemd wants to hear that requests get on, in ms; -1: never.
@@ -176,7 +146,7 @@ int run(const Options &options, int signals)
   std::optional<WhitelistText> whitelist = load_whitelist(options.whitelist);
   if (!whitelist)
     return EXIT_FAILURE;
-  raise_file_limit();
+  raise_file_limit(); // every node and open file of a request is a descriptor for a moment
 
   Result<Channel, std::string> channel = Channel::open();
   if (!channel) {
@@ -205,7 +175,7 @@ int run(const Options &options, int signals)
   if (options.udsproxyd)
     proxy = start_udsproxyd(*options.udsproxyd);
 
-  const Fd control = listen_for_commands(options.control);
+  const Fd control = listen_for_commands(options.control, "qtcfg can't reach this engine");
   Commands commands(std::move(*whitelist), options.threads, [&](Whitelist list) {
     warn_about(options.whitelist, list);
     return engine.reload(std::move(list));
@@ -234,22 +204,14 @@ int main(int argc, char **argv)
     return options.error();
   set_up_log("qtfs-engine", options->log_level);
 
-  // Before any thread exists, so that none of them gets one.
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGHUP);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  const Result<Fd> signals = take_signals();
+  if (!signals) {
+    spdlog::error("signalfd: {}", signals.error().message());
+    return EXIT_FAILURE;
+  }
   // The module's way to end a system call whose request was cancelled.
   struct sigaction interrupt = {};
   interrupt.sa_handler = [](int) {};
   ::sigaction(SIGURG, &interrupt, nullptr);
-  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals) {
-    spdlog::error("signalfd: {}", last_error().message());
-    return EXIT_FAILURE;
-  }
-  return engine::run(*options, signals.get());
+  return engine::run(*options, signals->get());
 }

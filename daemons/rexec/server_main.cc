@@ -4,17 +4,16 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <fcntl.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon.hh"
+#include "logging.hh"
 #include "server.hh"
 #include "server_options.hh"
 #include "socket.hh"
@@ -22,17 +21,6 @@
 namespace qtfs::rexec {
 
 namespace {
-
-void set_up_log(const std::string &level)
-{
-  auto logger = spdlog::stderr_logger_mt("rexec_server");
-
-  // The journal has its own time.
-  logger->set_pattern(std::getenv("JOURNAL_STREAM") ? "%l: %v" : "%Y-%m-%d %H:%M:%S.%e %l: %v");
-  logger->set_level(spdlog::level::from_str(level == "error" ? "err" : level));
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
-}
 
 // Commands inherit nothing of it: no descriptor, no terminal, no limit beyond
 // what each sets for itself.
@@ -48,12 +36,7 @@ void set_up_process()
       ::ioctl(terminal.get(), TIOCNOTTY);
   if (::chdir("/") != 0)
     spdlog::warn("/: {}", last_error().message());
-
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
+  raise_file_limit();
 }
 
 std::optional<CommandList> load(const std::string &file)
@@ -73,17 +56,14 @@ std::optional<CommandList> load(const std::string &file)
 
 void reload(Server &server, const std::string &file)
 {
-  timespec now = {};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-               static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+  const Reloading reloading;
+
   if (std::optional<CommandList> list = load(file)) {
     spdlog::info("{}: {} commands", file, list->size());
     server.replace(std::move(*list));
   } else {
     spdlog::error("the whitelist stays as it was");
   }
-  ::sd_notify(0, "READY=1");
 }
 
 // For /run/rexec/pids/, where callers of all users note their commands.
@@ -111,13 +91,11 @@ int run(const ServerOptions &options)
     spdlog::warn("not root: commands can only run as user {}", ::geteuid());
   make_pid_directory();
 
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD})
-    sigaddset(&set, signal);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  const Result<Fd> signals = take_signals({SIGCHLD});
+  if (!signals) {
+    spdlog::error("signalfd: {}", signals.error().message());
+    return EXIT_FAILURE;
+  }
 
   Loop loop;
   Server server(loop, options.server, std::move(*commands), this_machine());
@@ -126,10 +104,10 @@ int run(const ServerOptions &options)
     spdlog::error("{}", wrong);
     return EXIT_FAILURE;
   }
-  Watch watch(loop, signals.get(), [&](std::uint32_t) {
+  Watch watch(loop, signals->get(), [&](std::uint32_t) {
     signalfd_siginfo info;
 
-    while (::read(signals.get(), &info, sizeof(info)) == sizeof(info)) {
+    while (::read(signals->get(), &info, sizeof(info)) == sizeof(info)) {
       if (info.ssi_signo == SIGCHLD) {
         server.reap();
       } else if (info.ssi_signo == SIGHUP) {
@@ -160,7 +138,7 @@ int main(int argc, char **argv)
   const Result<rexec::ServerOptions, int> options = rexec::parse_server_options(argc, argv);
   if (!options)
     return options.error();
-  rexec::set_up_log(options->log_level);
+  set_up_log("rexec_server", options->log_level);
   rexec::set_up_process();
   return rexec::run(*options);
 }

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
+#include "logging.hh"
 #include "server.hh"
 
 namespace qtfs::rexec {
@@ -18,19 +19,9 @@ namespace qtfs::rexec {
 namespace {
 
 constexpr auto request_limit = std::chrono::seconds(60);
+constexpr std::size_t most_logged = 256; // of a text of the caller's
 
 using Reason = Failure::Reason;
-
-// Names are the caller's, and may hold anything.
-std::string printable(std::string_view text)
-{
-  std::string safe(text.substr(0, 256));
-
-  for (char &c : safe)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  return safe;
-}
 
 void set_nonblocking(int fd)
 {
@@ -338,7 +329,7 @@ void Session::read_report()
     return;
   }
   const Failure failure = parse_failure(report_text_).value_or(Failure{Reason::Other, "unknown"});
-  spdlog::info("user {}: not executed: {}", identity_.uid, printable(failure.text));
+  spdlog::info("user {}: not executed: {}", identity_.uid, printable(failure.text, most_logged));
   keeper_watch_.reset();
   keeper_.reset();
   fail(failure);
@@ -412,7 +403,7 @@ void Session::check()
   if (executed_ && !started_sent_ && number_ > 0) {
     started_sent_ = true;
     spdlog::info("user {}: process {}: {}", identity_.uid, number_,
-                 printable(request_->argv.front()));
+                 printable(request_->argv.front(), most_logged));
     link_.send(Type::Started, 0, encode_number(static_cast<std::uint32_t>(number_)));
     if (!lost_)
       open_streams();

@@ -5,45 +5,19 @@
 #include <cap-ng.h>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <grp.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 
 #include "control.hh"
+#include "daemon.hh"
 #include "logging.hh"
 #include "proxy.hh"
 
 namespace qtfs::uds {
 
 namespace {
-
-// Each connection is a descriptor.
-void raise_file_limit()
-{
-  rlimit limit = {};
-
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("limit of open files: {}, ignoring", last_error().message());
-}
-
-// The proxy serves without it as well.
-Fd listen_for_commands(const std::string &path)
-{
-  if (path.empty())
-    return {};
-  Result<Fd, std::string> socket = control_listen(path);
-  if (!socket) {
-    spdlog::warn("qtinfo can't reach this proxy: {}", socket.error());
-    return {};
-  }
-  return std::move(*socket);
-}
 
 // What the service manager kept for us.
 std::vector<Fd> left_by_predecessor()
@@ -73,14 +47,11 @@ void drop_capabilities()
 
 void reload(Proxy &proxy)
 {
-  timespec now = {};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-               static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+  const Reloading reloading;
   const std::string wrong = proxy.reload();
+
   if (!wrong.empty())
     spdlog::error("{}; the whitelist stays as it was", wrong);
-  ::sd_notify(0, "READY=1");
 }
 
 int run(const Options &options, int signals)
@@ -97,7 +68,7 @@ int run(const Options &options, int signals)
     spdlog::error("{}: {}", options.root, root.error().message());
     return EXIT_FAILURE;
   }
-  raise_file_limit();
+  raise_file_limit(); // each connection is a descriptor
   ::setgroups(0, nullptr);
 
   Proxy proxy(loop, options, std::move(*root), binder);
@@ -106,7 +77,7 @@ int run(const Options &options, int signals)
     spdlog::error("{}", problem);
     return EXIT_FAILURE;
   }
-  const Fd control = listen_for_commands(options.control);
+  const Fd control = listen_for_commands(options.control, "qtinfo can't reach this proxy");
   const Result<Loop::Watch> commands = loop.watch(control.get(), EPOLLIN, [&](std::uint32_t) {
     control_serve(control.get(), [&](std::string_view line) { return proxy.answer(line); });
   });
@@ -150,17 +121,10 @@ int main(int argc, char **argv)
     return options.error();
   set_up_log("udsproxyd", options->log_level);
 
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGHUP);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  const Result<Fd> signals = take_signals();
   if (!signals) {
-    spdlog::error("signalfd: {}", last_error().message());
+    spdlog::error("signalfd: {}", signals.error().message());
     return EXIT_FAILURE;
   }
-  return uds::run(*options, signals.get());
+  return uds::run(*options, signals->get());
 }
