@@ -186,7 +186,7 @@ void Client::greeted(const std::string &machine)
 {
   greeted_ = true;
   machine_ = machine;
-  loop_.cancel(timer_);
+  timer_.reset();
   if (!options_.pid_file.empty()) {
     Result<PidFile> file = PidFile::create(options_.pid_file);
     if (!file) {
@@ -305,7 +305,7 @@ void Client::watch_foreground()
     return;
   const bool background = ::tcgetpgrp(tty_.get()) != ::getpgrp();
   tty_input_->hold(background);
-  loop_.cancel(timer_);
+  timer_.reset();
   if (background)
     timer_ = loop_.after(foreground_interval, [this] { watch_foreground(); });
 }
@@ -328,13 +328,12 @@ void Client::watch_signals()
     return;
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  signals_watch_ = Watch(loop_, signals_.get(), [this](std::uint32_t) {
+  signals_watch_ = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) {
     signalfd_siginfo info;
 
     while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info))
       forward(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
   });
-  signals_watch_.want(EPOLLIN);
 }
 
 void Client::forward(int signal, bool from_terminal)

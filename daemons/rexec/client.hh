@@ -64,7 +64,7 @@ private:
   Fd messages_;
   std::optional<std::uint16_t> error_stream_; // of descriptor 2
   Fd signals_;
-  Watch signals_watch_;
+  Loop::Watch signals_watch_;
 
   bool pass_ = true;
   bool greeted_ = false;

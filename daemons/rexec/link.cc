@@ -14,6 +14,7 @@ namespace qtfs::rexec {
 namespace {
 
 constexpr std::size_t rights_max = 253; // SCM_MAX_FD
+constexpr std::size_t receive_at_once = 256 << 10;
 
 std::array<char, header_size> header_of(Type type, std::uint16_t stream, std::size_t length,
                                         std::size_t descriptors = 0)
@@ -33,10 +34,10 @@ bool transient(int error)
 } // namespace
 
 Link::Link(Loop &loop, Fd socket, Events events)
-    : socket_(std::move(socket)), events_(std::move(events)), loop_(loop),
-      watch_(loop, socket_.get(), [this](std::uint32_t ready_events) { ready(ready_events); })
+    : socket_(std::move(socket)), events_(std::move(events)),
+      watch_(loop.watch(socket_.get(), EPOLLIN,
+                        [this](std::uint32_t ready_events) { ready(ready_events); }))
 {
-  watch_.want(EPOLLIN);
 }
 
 void Link::close()
@@ -181,8 +182,8 @@ void Link::receive()
   alignas(cmsghdr)
     std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(rights_max * sizeof(int))>
       control;
-  const std::span<char> scratch = loop_.scratch();
-  iovec part = {scratch.data(), scratch.size()};
+  std::array<char, receive_at_once> room;
+  iovec part = {room.data(), room.size()};
   msghdr message = {};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -199,7 +200,7 @@ void Link::receive()
     return;
   }
 
-  const std::string_view bytes(scratch.data(), static_cast<std::size_t>(n));
+  const std::string_view bytes(room.data(), static_cast<std::size_t>(n));
   if (received_.empty()) {
     received_.assign(bytes.substr(parse(bytes)));
   } else {

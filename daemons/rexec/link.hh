@@ -63,8 +63,7 @@ private:
 
   Fd socket_;
   Events events_;
-  Loop &loop_;
-  Watch watch_;
+  Loop::Watch watch_;
   std::string received_; // the beginning of a frame
   std::vector<Fd> descriptors_;
   std::string unsent_;

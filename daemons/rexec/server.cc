@@ -31,8 +31,7 @@ std::string Server::listen()
   if (!listener)
     return listener.error();
   listener_ = std::move(*listener);
-  watch_ = Watch(loop_, listener_.get(), [this](std::uint32_t) { accept(); });
-  watch_.want(EPOLLIN);
+  watch_ = loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
   return {};
 }
 
@@ -63,7 +62,7 @@ void Server::accept()
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       spdlog::error("a caller has to wait: {}", last_error().message());
       watch_.want(0);
-      loop_.after(std::chrono::seconds(1), [this] { watch_.want(EPOLLIN); });
+      pause_ = loop_.after(std::chrono::seconds(1), [this] { watch_.want(EPOLLIN); });
     }
     return;
   }

@@ -55,7 +55,8 @@ private:
   CommandList commands_;
   const std::string machine_;
   Fd listener_;
-  Watch watch_;
+  Loop::Watch watch_;
+  Loop::Timer pause_; // of it
   std::uint64_t last_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::unordered_map<pid_t, std::uint64_t> processes_;

@@ -104,7 +104,7 @@ int run(const ServerOptions &options)
     spdlog::error("{}", wrong);
     return EXIT_FAILURE;
   }
-  Watch watch(loop, signals->get(), [&](std::uint32_t) {
+  const Loop::Watch watch = loop.watch(signals->get(), EPOLLIN, [&](std::uint32_t) {
     signalfd_siginfo info;
 
     while (::read(signals->get(), &info, sizeof(info)) == sizeof(info)) {
@@ -118,7 +118,6 @@ int run(const ServerOptions &options)
       }
     }
   });
-  watch.want(EPOLLIN);
 
   spdlog::info("ready at {}", options.server.socket);
   ::sd_notify(0, "READY=1");

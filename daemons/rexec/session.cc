@@ -78,7 +78,7 @@ Session::Session(Server &server, std::uint64_t id, Fd socket)
 
 void Session::remove()
 {
-  server_.loop().cancel(timer_);
+  timer_.reset();
   link_.close();
   server_.remove_later(id_);
 }
@@ -93,7 +93,7 @@ void Session::refuse(const std::string &why)
 void Session::fail(const Failure &failure)
 {
   failed_ = true;
-  server_.loop().cancel(timer_);
+  timer_.reset();
   timer_ = server_.loop().after(request_limit, [this] { remove(); });
   link_.send(Type::Failed, 0, encode(failure));
 }
@@ -132,7 +132,7 @@ void Session::handle(Frame &frame)
 
 void Session::start(Frame &frame)
 {
-  server_.loop().cancel(timer_);
+  timer_.reset();
   Result<Request, std::string> request = parse_request(frame.body);
   if (!request) {
     refuse("the server can't use the request: " + request.error());
@@ -296,12 +296,12 @@ void Session::run(const Ends &ends)
   server_.note_process(child_, id_);
   report_ = std::move(launched->report);
   set_nonblocking(report_.get());
-  report_watch_ = Watch(server_.loop(), report_.get(), [this](std::uint32_t) { read_report(); });
-  report_watch_.want(EPOLLIN);
+  report_watch_ =
+    server_.loop().watch(report_.get(), EPOLLIN, [this](std::uint32_t) { read_report(); });
   if (launched->keeper) {
     keeper_ = std::move(launched->keeper);
-    keeper_watch_ = Watch(server_.loop(), keeper_.get(), [this](std::uint32_t) { read_keeper(); });
-    keeper_watch_.want(EPOLLIN);
+    keeper_watch_ =
+      server_.loop().watch(keeper_.get(), EPOLLIN, [this](std::uint32_t) { read_keeper(); });
   } else {
     command_ = number_ = child_;
   }

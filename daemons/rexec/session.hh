@@ -84,10 +84,10 @@ private:
 
   // The watch goes before what it watches.
   Fd report_;
-  Watch report_watch_;
+  Loop::Watch report_watch_;
   std::string report_text_;
   Fd keeper_;
-  Watch keeper_watch_;
+  Loop::Watch keeper_watch_;
 
   pid_t child_ = -1;   // ours to wait for: the command or its keeper
   pid_t command_ = -1; // -1: not known yet, or ended

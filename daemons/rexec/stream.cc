@@ -29,11 +29,11 @@ bool transient(int error)
 Source::Source(Loop &loop, Link &link, std::uint16_t id, Fd fd, Medium medium,
                const Changed &changed)
     : link_(link), id_(id), medium_(medium), changed_(changed), fd_(std::move(fd)),
-      watch_(loop, fd_.get(), [this](std::uint32_t) {
+      watch_(loop.watch(fd_.get(), 0, [this](std::uint32_t) {
         if (may_read())
           read();
         update();
-      })
+      }))
 {
   update();
 }
@@ -70,7 +70,6 @@ bool Source::credit(std::uint32_t bytes)
 // Whether there was something.
 bool Source::read()
 {
-  // Not the loop's scratch: a message may be there that is being handled.
   std::array<char, data_max> chunk;
   const std::size_t most = std::min<std::size_t>(credit_, chunk.size());
 
@@ -142,9 +141,8 @@ void Source::close()
 
 Sink::Sink(Loop &loop, Link &link, std::uint16_t id, Fd fd, Medium medium, const Changed &changed)
     : link_(link), id_(id), medium_(medium), changed_(changed), fd_(std::move(fd)),
-      watch_(loop, fd_.get(), [this](std::uint32_t events) { ready(events); })
+      watch_(loop.watch(fd_.get(), EPOLLERR, [this](std::uint32_t events) { ready(events); }))
 {
-  watch_.want(EPOLLERR);
 }
 
 bool Sink::data(std::string_view bytes)
@@ -192,7 +190,7 @@ void Sink::ready(std::uint32_t events)
   }
 }
 
-// How much of it was written; all, if nobody reads it any more.
+// How much of it was written; if nobody reads it any more, the stream has ended.
 std::size_t Sink::write(std::string_view bytes)
 {
   if (bytes.empty())

@@ -65,7 +65,7 @@ private:
   const Medium medium_;
   const Changed &changed_;
   Fd fd_;
-  Watch watch_;
+  Loop::Watch watch_;
   std::uint32_t credit_ = window;
   bool held_ = false;
   bool ended_ = false;
@@ -88,7 +88,6 @@ public:
 private:
   void ready(std::uint32_t events);
   std::size_t write(std::string_view bytes);
-  void written(std::size_t n);
   void grant();
   void finish();
   void fail();
@@ -99,7 +98,7 @@ private:
   const Medium medium_;
   const Changed &changed_;
   Fd fd_;
-  Watch watch_;
+  Loop::Watch watch_;
   std::string pending_;
   std::size_t done_ = 0; // of pending_
   std::uint32_t allowed_ = window;

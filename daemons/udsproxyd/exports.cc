@@ -55,12 +55,10 @@ Exports::Exports(Loop &loop, const Root &root, Events events)
 {
   if (!inotify_)
     return;
-  Result<Loop::Watch> watch = loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) {
+  watch_ = loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) {
     drain();
     look_soon();
   });
-  if (watch)
-    watch_ = std::move(*watch);
 }
 
 void Exports::set_paths(std::vector<std::string> paths)

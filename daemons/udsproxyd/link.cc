@@ -30,10 +30,7 @@ Link::Link(Loop &loop, LinkOwner &owner, Counters &counters, Fd fd, Role role, s
       peer_(std::move(peer)), scratch_(max_message), next_id_(role == Role::Initiator ? 1 : 2),
       self_(std::make_shared<Link *>(this))
 {
-  Result<Loop::Watch> watch =
-    loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { ready(events); });
-  if (watch)
-    watch_ = std::move(*watch);
+  watch_ = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { ready(events); });
   keep_alive();
   send({FrameType::Hello, 0, 0, 0, 16}, encode(Hello{protocol_version, first_window}));
 }
@@ -223,7 +220,7 @@ bool Link::flush()
   }
   if (out_.empty() == waiting_) {
     waiting_ = !waiting_;
-    watch_.change(waiting_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    watch_.want(waiting_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
   return true;
 }

@@ -78,10 +78,12 @@ int run(const Options &options, int signals)
     return EXIT_FAILURE;
   }
   const Fd control = listen_for_commands(options.control, "qtinfo can't reach this proxy");
-  const Result<Loop::Watch> commands = loop.watch(control.get(), EPOLLIN, [&](std::uint32_t) {
-    control_serve(control.get(), [&](std::string_view line) { return proxy.answer(line); });
-  });
-  const Result<Loop::Watch> ending = loop.watch(signals, EPOLLIN, [&](std::uint32_t) {
+  Loop::Watch commands;
+  if (control)
+    commands = loop.watch(control.get(), EPOLLIN, [&](std::uint32_t) {
+      control_serve(control.get(), [&](std::string_view line) { return proxy.answer(line); });
+    });
+  const Loop::Watch ending = loop.watch(signals, EPOLLIN, [&](std::uint32_t) {
     signalfd_siginfo info;
     if (::read(signals, &info, sizeof(info)) != sizeof(info))
       return;

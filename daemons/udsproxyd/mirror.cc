@@ -38,10 +38,7 @@ Mirror::Mirror(Mirrors &mirrors, Announcement announcement, Fd socket, Identity 
     : mirrors_(mirrors), announcement_(std::move(announcement)), socket_(std::move(socket)),
       file_(file)
 {
-  Result<Loop::Watch> watch =
-    mirrors_.loop().watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { ready(); });
-  if (watch)
-    watch_ = std::move(*watch);
+  watch_ = mirrors_.loop().watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { ready(); });
 }
 
 Mirror::~Mirror()
@@ -71,8 +68,8 @@ void Mirror::accept()
     if (!socket) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         spdlog::warn("{}: {}", announcement_.path, last_error().message());
-        watch_.change(0);
-        pause_ = mirrors_.loop().after(without_descriptors, [this] { watch_.change(EPOLLIN); });
+        watch_.want(0);
+        pause_ = mirrors_.loop().after(without_descriptors, [this] { watch_.want(EPOLLIN); });
       }
       return;
     }
@@ -148,12 +145,12 @@ bool Mirror::pass_on()
     return true;
   Stream *stream = stream_for(held_->datagram);
   if (!stream || stream->busy()) {
-    watch_.change(0);
+    watch_.want(0);
     return false;
   }
   Held held = std::move(*held_);
   held_.reset();
-  watch_.change(EPOLLIN);
+  watch_.want(EPOLLIN);
   stream->push(held.data, std::move(held.datagram.rights));
   return true;
 }

@@ -48,12 +48,9 @@ Mounted::Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder)
     : loop_(loop), mirrors_(mirrors), binder_(binder),
       mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC))
 {
-  if (mounts_) {
-    Result<Loop::Watch> watch =
+  if (mounts_)
+    mounts_watch_ =
       loop_.watch(mounts_.get(), EPOLLPRI | EPOLLET, [this](std::uint32_t) { look_at_mounts(); });
-    if (watch)
-      mounts_watch_ = std::move(*watch);
-  }
   look_at_mounts();
   wait_for_device();
   open_device();
@@ -69,7 +66,7 @@ void Mounted::wait_for_device()
   appears_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!appears_ || ::inotify_add_watch(appears_.get(), "/dev", IN_CREATE | IN_ATTRIB) < 0)
     return;
-  Result<Loop::Watch> watch = loop_.watch(appears_.get(), EPOLLIN, [this](std::uint32_t) {
+  appears_watch_ = loop_.watch(appears_.get(), EPOLLIN, [this](std::uint32_t) {
     alignas(inotify_event) std::array<char, 4096> events;
     for (ssize_t n; (n = ::read(appears_.get(), events.data(), events.size())) > 0;)
       for (ssize_t at = 0; at < n;) {
@@ -79,8 +76,6 @@ void Mounted::wait_for_device()
         at += static_cast<ssize_t>(sizeof(*event) + event->len);
       }
   });
-  if (watch)
-    appears_watch_ = std::move(*watch);
 }
 
 void Mounted::open_device()
@@ -92,10 +87,7 @@ void Mounted::open_device()
                    last_error().message());
     return;
   }
-  Result<Loop::Watch> watch =
-    loop_.watch(device_.get(), EPOLLIN, [this](std::uint32_t) { read_events(); });
-  if (watch)
-    device_watch_ = std::move(*watch);
+  device_watch_ = loop_.watch(device_.get(), EPOLLIN, [this](std::uint32_t) { read_events(); });
 }
 
 void Mounted::read_events()

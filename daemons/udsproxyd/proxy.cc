@@ -79,11 +79,7 @@ std::string Proxy::start(std::vector<Fd> left_by_predecessor, Fd listener)
       return options_.local.text() + ": " + socket.error().message();
     listener_ = std::move(*socket);
   }
-  Result<Loop::Watch> watch =
-    loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
-  if (!watch)
-    return watch.error().message();
-  listening_ = std::move(*watch);
+  listening_ = loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
 
   if (options_.keep_sockets)
     mirrors_.keep(keep_socket);
@@ -139,7 +135,7 @@ void Proxy::watch_whitelist()
   if (!whitelist_events_ || ::inotify_add_watch(whitelist_events_.get(), directory.c_str(),
                                                 IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
     return;
-  Result<Loop::Watch> watch = loop_.watch(whitelist_events_.get(), EPOLLIN, [this](std::uint32_t) {
+  whitelist_watch_ = loop_.watch(whitelist_events_.get(), EPOLLIN, [this](std::uint32_t) {
     alignas(inotify_event) std::array<char, 4096> events;
     bool ours = false;
     for (ssize_t n; (n = ::read(whitelist_events_.get(), events.data(), events.size())) > 0;)
@@ -155,8 +151,6 @@ void Proxy::watch_whitelist()
           spdlog::error("{}; the whitelist stays as it was", wrong);
       });
   });
-  if (watch)
-    whitelist_watch_ = std::move(*watch);
 }
 
 // ---- links ----
@@ -193,13 +187,7 @@ void Proxy::dial()
     return;
   }
   dialling_ = std::move(*socket);
-  Result<Loop::Watch> watch =
-    loop_.watch(dialling_.get(), EPOLLOUT, [this](std::uint32_t) { dialled(); });
-  if (!watch) {
-    dial_later(watch.error().message());
-    return;
-  }
-  dialling_watch_ = std::move(*watch);
+  dialling_watch_ = loop_.watch(dialling_.get(), EPOLLOUT, [this](std::uint32_t) { dialled(); });
   dial_timer_ = loop_.after(longest_pause, [this] { dial_later("no answer"); });
 }
 

@@ -38,16 +38,9 @@ void Stream::attach(std::unique_ptr<Local> local)
   local_ = std::move(local);
   out_ended_ = out_ended_ || local_->way() == Way::ToLocal;
   in_ended_ = in_ended_ || local_->way() == Way::FromLocal;
-  if (local_->fd() >= 0) {
-    Result<Loop::Watch> watch =
-      link_.loop().watch(local_->fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                         [this](std::uint32_t events) { ready(events); });
-    if (!watch) {
-      fail(watch.error().value());
-      return;
-    }
-    watch_ = std::move(*watch);
-  }
+  if (local_->fd() >= 0)
+    watch_ = link_.loop().watch(local_->fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                [this](std::uint32_t events) { ready(events); });
   // Edges before this moment were nobody's.
   readable_ = true;
   flush();

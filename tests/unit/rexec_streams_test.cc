@@ -93,17 +93,18 @@ protected:
   // Until @done, or for so long that it never will be.
   bool run_until(const std::function<bool()> &done, int limit_ms = 5000)
   {
-    const auto end = Loop::Clock::now() + std::chrono::milliseconds(limit_ms);
+    const auto end = Clock::now() + std::chrono::milliseconds(limit_ms);
     bool is_done = false;
+    Loop::Timer timer;
     const std::function<void()> poll = [&] {
       is_done = done();
-      if (is_done || Loop::Clock::now() > end)
+      if (is_done || Clock::now() > end)
         loop.stop();
       else
-        loop.after(std::chrono::milliseconds(1), poll);
+        timer = loop.after(std::chrono::milliseconds(1), poll);
     };
 
-    loop.after(std::chrono::milliseconds(0), poll);
+    timer = loop.after(std::chrono::milliseconds(0), poll);
     loop.run();
     return is_done;
   }
