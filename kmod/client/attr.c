@@ -59,6 +59,7 @@ bool qtfs_dirty(const struct inode *inode)
 /* Drops the cached data of @inode, which others have changed, after writing ours. */
 void qtfs_drop_data(struct inode *inode)
 {
+	qtfs_listing_drop(inode);
 	if (!S_ISREG(inode->i_mode) || !inode->i_mapping->nrpages)
 		return;
 	/* To invalidate waits for write-back and can't be killed. */
@@ -199,6 +200,7 @@ void qtfs_expire_times(struct inode *dir)
 void qtfs_expire_all(struct super_block *sb)
 {
 	atomic_inc(&qtfs_sb(sb)->expiry);
+	qtfs_deferred_expire(qtfs_sb(sb));
 }
 
 bool qtfs_attr_expired(const struct inode *inode)

@@ -37,6 +37,8 @@ void qtfs_dir_used(struct inode *dir, unsigned int primed)
 
 	if (!test_bit(QTFS_DIR_USED, &qi->dir_state))
 		set_bit(QTFS_DIR_USED, &qi->dir_state);
+	if (!primed)
+		qtfs_listing_drop(dir);
 	if (primed || test_bit(QTFS_DIR_LISTED, &qi->dir_state))
 		atomic_inc(&qtfs_sb(dir->i_sb)->primed_used);
 }
@@ -102,6 +104,26 @@ void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len
 		qtfs_forget(session, le64_to_cpu(qtfs_dirent_entry(entry)->node));
 }
 
+static void entries_set(struct qtfs_file *qf, struct qtfs_buf *rows, size_t len, u64 cookie)
+{
+	qf->entries = rows;
+	qf->entries_len = len;
+	qf->entries_pos = 0;
+	qf->entries_cookie = cookie;
+}
+
+/* Whether the directory has been read before and is still the same. */
+static bool entries_known(struct inode *dir, struct qtfs_file *qf)
+{
+	struct qtfs_buf *listing = qtfs_listing_get(dir);
+
+	if (!listing)
+		return false;
+	entries_drop(qf);
+	entries_set(qf, listing, listing->size, 0);
+	return true;
+}
+
 /* Fetches the entries from @cookie on.  1: there are some, 0: the end. */
 static int entries_fetch(struct file *file, u64 cookie)
 {
@@ -135,10 +157,9 @@ static int entries_fetch(struct file *file, u64 cookie)
 		entries_prime(file_dentry(file), rpc.in->linear, rpc.in_len, &rpc.age);
 	else
 		set_bit(QTFS_DIR_LISTED, &qtfs_i(dir)->dir_state);
-	qf->entries = rpc.in;
-	qf->entries_len = rpc.in_len;
-	qf->entries_pos = 0;
-	qf->entries_cookie = cookie;
+	if (!cookie)
+		qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+	entries_set(qf, rpc.in, rpc.in_len, cookie);
 	return 1;
 }
 
@@ -162,7 +183,8 @@ static int qtfs_iterate(struct file *file, struct dir_context *ctx)
 		const struct qtfs_dirent *entry;
 		u32 size;
 
-		if (!qf->entries || qf->entries_cookie != ctx->pos) {
+		if ((!qf->entries || qf->entries_cookie != ctx->pos) &&
+		    (ctx->pos || !entries_known(file_inode(file), qf))) {
 			more = entries_fetch(file, ctx->pos);
 			if (more <= 0)
 				return more;

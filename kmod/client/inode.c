@@ -43,6 +43,8 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->attr_expires = 0;
 	qi->version = 0;
 	qi->dir_state = 0;
+	qi->listing = NULL;
+	qi->deferred = NULL;
 	atomic_set(&qi->uds_names, 0);
 	qi->uds_local = false;
 	qi->times_stale = false;
@@ -62,6 +64,8 @@ void qtfs_evict_inode(struct inode *inode)
 	/* Their last steps come after the end of write-back. */
 	wait_var_event(&qtfs_i(inode)->runs, !atomic_read(&qtfs_i(inode)->runs));
 	clear_inode(inode);
+	qtfs_deferred_drop(inode);
+	qtfs_listing_drop(inode);
 	qtfs_uds_evict(inode);
 }
 

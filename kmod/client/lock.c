@@ -206,6 +206,7 @@ static int do_test(struct file *file, struct file_lock *fl)
 /* ->lock */
 int qtfs_lock(struct file *file, int cmd, struct file_lock *fl)
 {
+	WRITE_ONCE(qtfs_file(file)->node, 0);	/* its end is told to the server: see defer.c */
 	if (qtfs_sb(file_inode(file)->i_sb)->local_lock & QTFS_LOCAL_POSIX) {
 		if (!IS_GETLK(cmd))
 			return posix_lock_file(file, fl, NULL);
@@ -220,6 +221,7 @@ int qtfs_lock(struct file *file, int cmd, struct file_lock *fl)
 /* ->flock */
 int qtfs_flock(struct file *file, int cmd, struct file_lock *fl)
 {
+	WRITE_ONCE(qtfs_file(file)->node, 0);
 	if (qtfs_sb(file_inode(file)->i_sb)->local_lock & QTFS_LOCAL_FLOCK)
 		return locks_lock_file_wait(file, fl);
 	return lock_is_unlock(fl) ? do_unlock(file, fl) : do_lock(file, cmd, fl);

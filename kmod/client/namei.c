@@ -400,6 +400,8 @@ static int remove_entry(struct inode *dir, struct dentry *dentry, enum qtfs_op o
 	};
 	int error;
 
+	/* Its space is wanted back. */
+	qtfs_deferred_drop(inode);
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
 	qtfs_expire_times(dir);
 	qtfs_expire_attr(inode);
@@ -439,10 +441,15 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 
+	if (d_really_is_positive(new_dentry))
+		qtfs_deferred_drop(d_inode(new_dentry));
 	error = qtfs_rpc_call(qtfs_session_of(old_dir->i_sb), &rpc);
 	qtfs_expire_times(old_dir);
 	qtfs_expire_times(new_dir);
 	qtfs_expire_attr(d_inode(old_dentry));
+	/* Other rules may hold where it is now. */
+	if (d_is_dir(old_dentry) || (flags & RENAME_EXCHANGE))
+		qtfs_deferred_expire(qtfs_sb(old_dir->i_sb));
 	if (d_really_is_positive(new_dentry))
 		qtfs_expire_attr(d_inode(new_dentry));
 	if (error == -EINTR) {
@@ -506,7 +513,7 @@ static int open_done(struct dentry *dentry, struct file *file, const struct qtfs
 				 rpc->in_len, &rpc->age);
 	if (le32_to_cpu(rep->flags) & QTFS_OPENED_CREATED)
 		file->f_mode |= FMODE_CREATED;
-	error = qtfs_open_finish(file, alias ?: dentry, rep);
+	error = qtfs_open_finish(file, alias ?: dentry, rep, &rpc->age);
 	dput(alias);
 	return error;
 }
@@ -593,7 +600,7 @@ static int qtfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 		goto release;
 	}
 	d_instantiate(dentry, inode);
-	return qtfs_open_finish(file, dentry, &rep);
+	return qtfs_open_finish(file, dentry, &rep, &rpc.age);
 
 release:
 	qtfs_release_open(session, le64_to_cpu(rep.open));

@@ -68,6 +68,9 @@ static void apply_name(struct inode *dir, u32 mask, const char *name, size_t len
 	dentry = d_hash_and_lookup(parent, &qname);
 	if (!IS_ERR_OR_NULL(dentry)) {
 		qtfs_dentry_expire(dentry);
+		/* Nobody uses what was removed: its space is wanted back. */
+		if ((mask & FS_DELETE) && d_count(dentry) == 1)
+			d_invalidate(dentry);
 		dput(dentry);
 	}
 	dput(parent);
@@ -122,6 +125,10 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 	if (!inode)
 		return;
 	qtfs_expire_attr(inode);
+	qtfs_deferred_drop(inode);
+	/* All paths below it are others. */
+	if ((mask & FS_MOVE_SELF) && S_ISDIR(inode->i_mode))
+		qtfs_deferred_expire(qtfs_sb(sb));
 	if (mask & FS_MODIFY)
 		qtfs_drop_data(inode);
 	if (!(what & QTFS_EVENT_NAME))

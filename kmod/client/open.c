@@ -70,6 +70,13 @@ void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf)
 		file_free(qf);
 }
 
+/* Likewise, but never by a request of the caller's own. */
+void qtfs_file_put_later(struct qtfs_session *session, struct qtfs_file *qf)
+{
+	if (refcount_dec_and_test(&qf->ref))
+		qtfs_release_later(session, &qf->list);
+}
+
 /* Frees one that the server has got back, or that qtfs_release_later() was given. */
 void qtfs_file_free(struct llist_node *entry)
 {
@@ -103,6 +110,12 @@ int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep)
 	return 0;
 }
 
+static void may_defer(struct file *file, u64 node, const struct qtfs_age *age)
+{
+	qtfs_file(file)->node = qtfs_defer_node(file, node);
+	qtfs_file(file)->version = age->version;
+}
+
 int qtfs_open(struct inode *inode, struct file *file)
 {
 	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file)) };
@@ -117,13 +130,19 @@ int qtfs_open(struct inode *inode, struct file *file)
 
 	if (!rpc.node)
 		return -ESTALE;
+	file->private_data = qtfs_deferred_take(file, rpc.node);
+	if (file->private_data)
+		return 0;
 	if (S_ISDIR(inode->i_mode))
 		body.flags |= cpu_to_le32(QTFS_O_DIRECTORY);
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (error)
 		return error;
 	qtfs_update_inode(inode, &rep.attr, &rpc.age);
-	return qtfs_open_attach(file, &rep);
+	error = qtfs_open_attach(file, &rep);
+	if (!error)
+		may_defer(file, rpc.node, &rpc.age);
+	return error;
 }
 
 /* finish_open() calls it with the file attached already. */
@@ -133,7 +152,8 @@ static int opened_already(struct inode *inode, struct file *file)
 }
 
 /* Ends ->atomic_open: @file was opened by CREATE as @dentry.  Takes the open over. */
-int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep)
+int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep,
+		     const struct qtfs_age *age)
 {
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
 	struct qtfs_file *qf = file_alloc(file, rep);
@@ -151,6 +171,7 @@ int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs
 		return error;
 	}
 	file_ready(file, qf);
+	may_defer(file, le64_to_cpu(rep->node), age);
 	return 0;
 }
 
@@ -195,7 +216,8 @@ int qtfs_release(struct inode *inode, struct file *file)
 		return 0;
 	qtfs_poll_end(qtfs_session_of(inode->i_sb), qf);
 	if (list_empty(&qf->writer)) {
-		qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
+		if (!qtfs_defer(file))
+			qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
 	} else if (qtfs_dirty(inode) && qtfs_leaves(inode)) {
 		/*
 		 * A killed task can't wait for its own data to be written, but

@@ -222,6 +222,13 @@ struct qtfs_sb {
 	atomic_t primed;		/* names that READDIR brought, and those of them */
 	atomic_t primed_used;		/* that were used; both halved at times: dir.c */
 	atomic_t expiry;		/* what was cached under another one is expired */
+
+	/* Closed here and still open on the server: defer.c. */
+	spinlock_t deferred_lock;
+	struct list_head deferred;	/* oldest first */
+	unsigned int nr_deferred;
+	u64 deferred_version;		/* session->version: older ones are of no use */
+	struct delayed_work deferred_work;
 };
 
 static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)
@@ -261,6 +268,11 @@ struct qtfs_inode {
 	struct timespec64 data_ctime;
 	loff_t data_size;
 	unsigned long dir_state;	/* bits QTFS_DIR_*, see dir.c */
+	struct qtfs_buf *listing;	/* a directory's names, see listing.c; and their age */
+	u64 listing_version;
+	unsigned long listing_expires;
+	int listing_expiry;
+	struct qtfs_file *deferred;	/* see defer.c; under deferred_lock */
 	atomic_t uds_names;		/* of a socket that udsproxyd is bound to, see uds.c */
 	bool uds_local;			/* a socket that was made on this machine */
 };
@@ -304,12 +316,17 @@ struct qtfs_file {
 	u32 flags;			/* QTFS_OPENED_* */
 	const struct cred *cred;	/* the opener's */
 	struct list_head writer;	/* qtfs_inode.writers, if it may write */
-	struct inode *inode;		/* for close_work, with a reference */
+	struct inode *inode;		/* for close_work, with a reference; or while deferred */
 	struct work_struct close_work;
 	struct llist_node list;		/* session->releases, when it's given up */
 	struct rb_node polled;		/* session->polled, if it's watched */
 	wait_queue_head_t poll_queue;
 	unsigned int poll_events;	/* counts what came for it */
+	/* Whether it may serve another open when it's closed: defer.c. */
+	u64 node;			/* it was opened by; 0: no */
+	u64 version;			/* the age of the server's answer */
+	unsigned long defer_until;	/* jiffies */
+	struct list_head deferred;	/* sbi->deferred */
 	/* Entries of a directory that were received and not emitted yet; dir.c. */
 	struct qtfs_buf *entries;
 	size_t entries_len;
@@ -366,13 +383,29 @@ void qtfs_devs_free(struct qtfs_sb *sbi);
 u32 qtfs_open_flags(const struct file *file);
 int qtfs_open(struct inode *inode, struct file *file);
 int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep);
-int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep);
+int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep,
+		     const struct qtfs_age *age);
 int qtfs_release(struct inode *inode, struct file *file);
 int qtfs_flush(struct file *file, fl_owner_t owner);
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf);
+void qtfs_file_put_later(struct qtfs_session *session, struct qtfs_file *qf);
 void qtfs_file_free(struct llist_node *entry);
 void qtfs_release_open(struct qtfs_session *session, u64 number);
+
+/* defer.c */
+u64 qtfs_defer_node(const struct file *file, u64 number);
+bool qtfs_defer(struct file *file);
+struct qtfs_file *qtfs_deferred_take(struct file *file, u64 number);
+void qtfs_deferred_drop(struct inode *inode);
+void qtfs_deferred_expire(struct qtfs_sb *sbi);
+void qtfs_deferred_init(struct qtfs_sb *sbi);
+void qtfs_deferred_exit(struct qtfs_sb *sbi);
+
+/* listing.c */
+void qtfs_listing_keep(struct inode *dir, const void *rows, u32 len, const struct qtfs_age *age);
+struct qtfs_buf *qtfs_listing_get(struct inode *dir);
+void qtfs_listing_drop(struct inode *dir);
 
 /* namei.c */
 void qtfs_dentry_expire(struct dentry *dentry);

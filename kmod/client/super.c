@@ -365,6 +365,7 @@ static int qtfs_get_tree(struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	xa_init(&sbi->devs);
+	qtfs_deferred_init(sbi);
 	set_timeouts(sbi, options);
 	sbi->cache = options->cache;
 	sbi->local_lock = options->local_lock;
@@ -466,6 +467,7 @@ void qtfs_kill_sb(struct super_block *sb)
 	/* The root's device number is the super block's own and goes with it. */
 	kill_anon_super(sb);
 	if (sbi) {
+		qtfs_deferred_exit(sbi);
 		qtfs_devs_free(sbi);
 		sb_free(sbi);
 	}

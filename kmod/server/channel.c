@@ -296,6 +296,7 @@ static int channel_ready(void)
 		return error;
 
 	wake_up_all(&channel->wait);
+	qtfsd_sessions_new_policy();
 	qtfsd_log(QTFSD_LOG_INFO, "engine %d is ready, policy %llu", task_tgid_nr(current), policy);
 	return 0;
 }

@@ -72,5 +72,5 @@ void qtfsd_hello(struct qtfsd_call *call)
 	peer->conn.crc = crc;
 	smp_store_release(&peer->greeted, true);	/* pairs with notify.c */
 	if (peer->rejoined)
-		qtfsd_notify_rejoined(peer->session);
+		qtfsd_notify_all(peer->session);
 }

@@ -475,10 +475,10 @@ static void notify_work(struct work_struct *work)
 /* ---- sessions ---- */
 
 /*
- * The client has a new connection: frames may have been lost with an old one, so
- * anything may have changed.
+ * Anything may have changed: the client has a new connection, and frames may have been
+ * lost with an old one; or there is a new policy.
  */
-void qtfsd_notify_rejoined(struct qtfsd_session *session)
+void qtfsd_notify_all(struct qtfsd_session *session)
 {
 	spin_lock(&session->notify_lock);
 	session->notify_count++;

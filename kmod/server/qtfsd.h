@@ -380,7 +380,7 @@ static inline unsigned int qtfsd_call_op(const struct qtfsd_call *call)
 /* notify.c */
 int qtfsd_notify_init(struct qtfsd_session *session);
 void qtfsd_notify_exit(struct qtfsd_session *session);
-void qtfsd_notify_rejoined(struct qtfsd_session *session);
+void qtfsd_notify_all(struct qtfsd_session *session);
 struct qtfsd_mark *qtfsd_mark_get(struct qtfsd_session *session, const struct path *path);
 void qtfsd_mark_put(struct qtfsd_session *session, struct qtfsd_mark *qm);
 void qtfsd_actor_enter(struct qtfsd_call *call);
@@ -432,6 +432,7 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 					 const char *label, size_t label_len);
 void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
+void qtfsd_sessions_new_policy(void);
 void qtfsd_sessions_end(void);
 void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq);
 enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);

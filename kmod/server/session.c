@@ -316,6 +316,17 @@ static void lease_work(struct work_struct *work)
 	qtfsd_session_put(session);
 }
 
+/* What the policy allowed is to be asked again by every client. */
+void qtfsd_sessions_new_policy(void)
+{
+	struct qtfsd_session *session;
+
+	mutex_lock(&qtfsd.lock);
+	list_for_each_entry(session, &qtfsd.sessions, list)
+		qtfsd_notify_all(session);
+	mutex_unlock(&qtfsd.lock);
+}
+
 /* Ends every session that has no connection; no new one comes, none is made. */
 void qtfsd_sessions_end(void)
 {

@@ -11,7 +11,6 @@ check "the server starts" start_server || exit
 S "rm -rf $D && mkdir -p $D && cd $D && echo text >f && mkdir dir && ln -s f link && head -c 5000000 /dev/urandom >big &&
 	truncate -s 1M sparse && echo x >>sparse"
 check "mount" mount_qtfs -o $LASTING $D $M || exit
-requests() { awk -v op="$1" '$1 == op { n += $2 } END { print n + 0 }' /sys/fs/qtfs/*/stats; }
 
 # ---- flags ----
 flags() { lsattr -d "$1" 2>/dev/null | awk '{ print $1 }'; }

@@ -242,6 +242,19 @@ start_engine() { # [OPTIONS...]
 	"
 }
 
+# The engine, if it runs, reads its whitelist again; its log tells when it has.
+reload_engine() {
+	S "
+		pid=\$(pidof qtfs-engine) || exit 0
+		before=\$(grep -c ' loaded' /run/qtfs/engine.log)
+		kill -HUP \$pid
+		until [ \$(grep -c ' loaded' /run/qtfs/engine.log) -gt \$before ]; do
+			((SECONDS < 10 * $RIG_SLOW)) || exit 1
+			sleep 0.02
+		done
+	"
+}
+
 stop_engine() { # [SIGNAL]
 	S "
 		pids=\$(pidof qtfs-engine) || exit 0
@@ -263,6 +276,34 @@ stop_server() {
 
 # For suites that count requests: what is known expires only when it changes.
 LASTING=entry_timeout=3600000,attr_timeout=3600000,negative_timeout=3600000
+
+# Every request that somebody waited for since the mount, or one operation's: `stats` in sysfs. RELEASE and FORGET are sent
+# without being waited for and NOTIFY comes from the server: they don't count.
+requests() { # OPERATION or requests
+	awk -v op="$1" '
+		$1 == op { n += $2 }
+		op == "requests" && ($1 == "RELEASE" || $1 == "FORGET" || $1 == "NOTIFY") { n -= $2 }
+		END { print n + 0 }' /sys/fs/qtfs/*/stats
+}
+
+# The command may cost so many requests at most. It is told as well how many it was.
+costs() { # NAME MOST CMD...
+	local name=$1 most=$2 before n status
+	shift 2
+	before=$(requests requests)
+	awk '{ print $1, $2 }' /sys/fs/qtfs/*/stats >"$SCRATCH/stats"
+	"$@" >"$SCRATCH/out" 2>&1
+	status=$?
+	n=$(($(requests requests) - before))
+	if [ $status != 0 ]; then
+		not_ok "$name" "exit status $status: $(tail -n 2 "$SCRATCH/out")"
+	elif [ $n -gt "$most" ]; then
+		not_ok "$name" "$n requests, $most are enough: $(awk 'NR == FNR { was[$1] = $2; next }
+			$2 > was[$1] && $1 !~ /bytes/ { printf "%s %d ", $1, $2 - was[$1] }' "$SCRATCH/stats" /sys/fs/qtfs/*/stats)"
+	else
+		ok "$name: $n"
+	fi
+}
 
 mount_qtfs() { # [-o OPTIONS] PATH DIR
 	local options

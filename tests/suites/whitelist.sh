@@ -66,8 +66,7 @@ Setxattr|setfattr -x user.x @/f
 "
 ALL="Open Read Write Readdir Mkdir Rmdir Create Unlink Rename Setattr Setxattr"
 
-# Everything in $WL/in alone, but for what is said, and names and attributes everywhere. A running engine reads it; its log
-# tells when it has.
+# Everything in $WL/in alone, but for what is said, and names and attributes everywhere. A running engine reads it.
 whitelist_with() { # [SECTION=PATHS]...
 	local section text="" path word
 	for section in $ALL Mount; do
@@ -79,16 +78,7 @@ whitelist_with() { # [SECTION=PATHS]...
 		[ -z "$path" ] || text+="[$section]"$'\n'"Path=$path"$'\n'
 	done
 	WHITELIST_WRITTEN=1
-	S -i "
-		mkdir -p ${WHITELIST%/*} && cat >$WHITELIST
-		pid=\$(pidof qtfs-engine) || exit 0
-		before=\$(grep -c ' loaded' /run/qtfs/engine.log)
-		kill -HUP \$pid
-		until [ \$(grep -c ' loaded' /run/qtfs/engine.log) -gt \$before ]; do
-			((SECONDS < 10)) || exit 1
-			sleep 0.02
-		done
-	" <<<"$text"
+	S -i "mkdir -p ${WHITELIST%/*} && cat >$WHITELIST" <<<"$text" && reload_engine
 }
 
 check "lay out" lay_out || exit
