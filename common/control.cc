@@ -3,11 +3,10 @@
 #include "control.hh"
 
 #include <array>
-#include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+
+#include "unix_socket.hh"
 
 namespace qtfs {
 
@@ -18,16 +17,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t request_max = 65536;
 constexpr std::size_t answer_max = 64 << 20; // a whitelist, each byte of it escaped
 constexpr auto serve_limit = std::chrono::seconds(2);
-
-bool set_address(sockaddr_un &address, const std::string &path)
-{
-  address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return true;
-}
 
 // Whether the descriptor, which doesn't block, is ready before @end; errno says why not.
 bool wait_until(int fd, short events, Clock::time_point end)
@@ -90,42 +79,11 @@ std::error_code send_line(int fd, std::string line, Clock::time_point end)
   return {};
 }
 
-bool is_root(int fd)
-{
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-
-  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
-}
-
 } // namespace
 
 Result<Fd, std::string> control_listen(const std::string &path)
 {
-  const auto failed = [&](std::error_code error) { return path + ": " + error.message(); };
-  const std::string directory = path.substr(0, path.rfind('/'));
-  sockaddr_un address;
-
-  if (path.empty() || path.front() != '/' || !set_address(address, path))
-    return path + ": a socket's name is an absolute path of at most 107 bytes";
-  if (!directory.empty() && ::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-    return failed(last_error());
-
-  // There is one engine at a time, so a socket that is there belongs to a dead one.
-  struct stat there;
-  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode))
-    return path + ": it is there, and not a socket";
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return failed(last_error());
-
-  // bind() gives the name the mode that the socket has: it is never open to others.
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd || ::fchmod(fd.get(), 0600) != 0 ||
-      ::bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0)
-    return failed(last_error());
-  if (::listen(fd.get(), SOMAXCONN) != 0)
-    return failed(last_error());
-  return fd;
+  return unix_listen(path, 0600);
 }
 
 void control_serve(int listener, const std::function<std::string(std::string_view)> &answer)
@@ -133,7 +91,9 @@ void control_serve(int listener, const std::function<std::string(std::string_vie
   const Clock::time_point end = Clock::now() + serve_limit;
   const Fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 
-  if (!fd || !is_root(fd.get()))
+  const Result<ucred> peer = unix_peer(fd.get());
+
+  if (!fd || !peer || peer->uid != 0)
     return;
   const Result<std::string> request = receive_line(fd.get(), request_max, end);
   if (request)
@@ -144,7 +104,6 @@ Result<Json, std::string> control_ask(const std::string &path, const Json &reque
                                       std::chrono::milliseconds limit)
 {
   const Clock::time_point end = Clock::now() + limit;
-  sockaddr_un address;
 
   const auto explain = [&](std::error_code error) {
     switch (error.value()) {
@@ -165,15 +124,12 @@ Result<Json, std::string> control_ask(const std::string &path, const Json &reque
     }
   };
 
-  if (!set_address(address, path))
-    return explain(errno_code(ENAMETOOLONG));
-  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd ||
-      ::connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0)
-    return explain(last_error());
-  if (const std::error_code error = send_line(fd.get(), request.line(), end))
+  const Result<Fd> fd = unix_connect(path, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (!fd)
+    return explain(fd.error());
+  if (const std::error_code error = send_line(fd->get(), request.line(), end))
     return explain(error);
-  const Result<std::string> line = receive_line(fd.get(), answer_max, end);
+  const Result<std::string> line = receive_line(fd->get(), answer_max, end);
   if (!line)
     return explain(line.error());
   std::optional<Json> answer = Json::parse(*line);

@@ -6,13 +6,13 @@
 #ifndef QTFS_ENGINE_CALL_HH
 #define QTFS_ENGINE_CALL_HH
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "crash.hh"
 #include "note.hh"
 #include "policy.hh"
+#include "proc_path.hh"
 #include "slot.hh"
 
 namespace qtfs::engine {
@@ -63,18 +63,6 @@ inline int status_of(int result)
 {
   return result < 0 ? errno : 0;
 }
-
-// A path to the very object that a descriptor, also one of O_PATH, stands for.
-// Where it is the last component, it isn't looked at what the object is: a
-// symbolic link is used itself.
-class ProcPath {
-public:
-  explicit ProcPath(int fd);
-  const char *c_str() const { return text_.data(); }
-
-private:
-  std::array<char, 32> text_;
-};
 
 // An O_PATH descriptor of @name in @directory, never of what a link leads to.
 int look_up(int directory, const char *name);

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include "call.hh"
 
@@ -52,11 +51,6 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
 }();
 
 } // namespace
-
-ProcPath::ProcPath(int fd)
-{
-  *fmt::format_to(text_.data(), "/proc/self/fd/{}", fd) = '\0';
-}
 
 int look_up(int directory, const char *name)
 {

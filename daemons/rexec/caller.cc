@@ -24,6 +24,7 @@
 
 #include "abi.hh"
 #include "fd.hh"
+#include "proc_path.hh"
 #include "socket.hh"
 
 namespace qtfs::rexec {
@@ -52,15 +53,6 @@ std::vector<int> open_descriptors()
   }
   std::ranges::sort(found);
   return found;
-}
-
-std::string name_of(int fd)
-{
-  std::array<char, 256> name;
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t n = ::readlink(link.c_str(), name.data(), name.size());
-
-  return n > 0 ? std::string(name.data(), static_cast<std::size_t>(n)) : "?";
 }
 
 bool on_qtfs(int fd)
@@ -363,7 +355,7 @@ std::string Caller::add_descriptor(Plan &plan, int number) const
     return {};
   std::optional<Kind> kind = classify(number, st, situation);
   if (!kind)
-    return "descriptor " + std::to_string(number) + " (" + name_of(number) +
+    return "descriptor " + std::to_string(number) + " (" + name_of_fd(number) +
            ") can't be had on the other machine: operation not supported (--stdio-only leaves out "
            "those beyond 2)";
   if (number == STDIN_FILENO && plan.options.no_input)

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc_path.hh"
+
 namespace qtfs::rexec {
 
 namespace {
@@ -55,8 +57,7 @@ Opened open_privately(int fd, int access)
   if (S_ISSOCK(st.st_mode))
     return {Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), Medium::Socket};
   if (S_ISFIFO(st.st_mode) || ::isatty(fd)) {
-    const std::string name = "/proc/self/fd/" + std::to_string(fd);
-    Fd again(::open(name.c_str(), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    Fd again(::open(ProcPath(fd).c_str(), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (again)
       return {std::move(again), Medium::Own};
     return {Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), Medium::Shared};

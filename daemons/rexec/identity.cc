@@ -9,6 +9,8 @@
 #include <pwd.h>
 #include <string_view>
 
+#include "unix_socket.hh"
+
 namespace qtfs::rexec {
 
 namespace {
@@ -26,18 +28,6 @@ std::optional<User> find_user(uid_t uid)
   if (::getpwuid_r(uid, &entry, memory.data(), memory.size(), &found) != 0 || !found)
     return std::nullopt;
   return User{found->pw_name, found->pw_dir, found->pw_shell};
-}
-
-// Of somebody who has connected to us straight.
-std::optional<std::vector<std::uint32_t>> groups_of_peer(int socket)
-{
-  std::vector<std::uint32_t> groups(groups_max);
-  auto size = static_cast<socklen_t>(groups.size() * sizeof(groups[0]));
-
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0)
-    return std::nullopt;
-  groups.resize(size / sizeof(groups[0]));
-  return groups;
 }
 
 // By this machine's data base.
@@ -64,12 +54,11 @@ Result<Identity, std::string> identify(const Request &request, const ucred &send
            std::to_string(request.gid) + "), which only root may";
 
   Identity identity = {request.uid, request.gid, {}, false};
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+  const Result<ucred> peer = unix_peer(socket);
+  if (!peer)
     return std::string("the kernel doesn't say who has connected");
-  if (peer.uid == sender.uid) {
-    std::optional<std::vector<std::uint32_t>> groups = groups_of_peer(socket);
+  if (peer->uid == sender.uid) { // straight
+    Result<std::vector<gid_t>> groups = unix_peer_groups(socket);
     if (!groups)
       return std::string("the kernel doesn't say in which groups the caller is");
     identity.groups = std::move(*groups);

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <sys/uio.h>
 
 #include "result.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
 namespace {
 
-constexpr std::size_t rights_max = 253; // SCM_MAX_FD
 constexpr std::size_t receive_at_once = 256 << 10;
 
 std::array<char, header_size> header_of(Type type, std::uint16_t stream, std::size_t length,
@@ -86,33 +85,13 @@ void Link::send_request(std::string_view body, const std::vector<int> &descripto
   std::string bytes(header.data(), header.size());
   bytes += body;
 
-  alignas(cmsghdr)
-    std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(rights_max * sizeof(int))>
-      control = {};
   iovec part = {bytes.data(), bytes.size()};
   msghdr message = {};
+  Ancillary ancillary;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-
-  // The kernel fills this in for the peer in any case; a proxy may need to see it.
-  const ucred self = {::getpid(), ::geteuid(), ::getegid()};
-  cmsghdr *at = CMSG_FIRSTHDR(&message);
-  at->cmsg_level = SOL_SOCKET;
-  at->cmsg_type = SCM_CREDENTIALS;
-  at->cmsg_len = CMSG_LEN(sizeof(self));
-  std::memcpy(CMSG_DATA(at), &self, sizeof(self));
-  std::size_t used = CMSG_SPACE(sizeof(self));
-  if (!descriptors.empty()) {
-    at = CMSG_NXTHDR(&message, at);
-    at->cmsg_level = SOL_SOCKET;
-    at->cmsg_type = SCM_RIGHTS;
-    at->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(at), descriptors.data(), descriptors.size() * sizeof(int));
-    used += CMSG_SPACE(descriptors.size() * sizeof(int));
-  }
-  message.msg_controllen = used;
+  // The kernel says for the peer in any case who sends; a proxy may need to see it.
+  ancillary.put(message, descriptors, ucred{::getpid(), ::geteuid(), ::getegid()});
 
   const ssize_t n = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n <= 0) {
@@ -156,49 +135,27 @@ void Link::flush()
     events_.drained();
 }
 
-void Link::take_ancillary(const msghdr &message)
-{
-  auto *all = const_cast<msghdr *>(&message);
-
-  for (cmsghdr *at = CMSG_FIRSTHDR(all); at; at = CMSG_NXTHDR(all, at)) {
-    if (at->cmsg_level != SOL_SOCKET)
-      continue;
-    if (at->cmsg_type == SCM_CREDENTIALS && !sender_) {
-      ucred sender;
-      std::memcpy(&sender, CMSG_DATA(at), sizeof(sender));
-      sender_ = sender;
-    }
-    for (std::size_t i = 0;
-         at->cmsg_type == SCM_RIGHTS && CMSG_LEN((i + 1) * sizeof(int)) <= at->cmsg_len; i++) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(fd));
-      descriptors_.emplace_back(fd);
-    }
-  }
-}
-
 void Link::receive()
 {
-  alignas(cmsghdr)
-    std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(rights_max * sizeof(int))>
-      control;
   std::array<char, receive_at_once> room;
   iovec part = {room.data(), room.size()};
   msghdr message = {};
+  Ancillary ancillary;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  ancillary.make_room(message);
 
   const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n < 0 && transient(errno))
     return;
-  if (n > 0)
-    take_ancillary(message);
   if (n <= 0) {
     fail(n < 0 ? last_error().message() : "it was closed by the other side");
     return;
   }
+  Ancillary::Received with_it = Ancillary::take(message);
+  std::ranges::move(with_it.rights, std::back_inserter(descriptors_));
+  if (!sender_)
+    sender_ = with_it.sender;
 
   const std::string_view bytes(room.data(), static_cast<std::size_t>(n));
   if (received_.empty()) {
@@ -211,7 +168,7 @@ void Link::receive()
     all.erase(0, used);
     received_ = std::move(all);
   }
-  if (is_open() && descriptors_.size() > (received_.empty() ? 0 : rights_max))
+  if (is_open() && descriptors_.size() > (received_.empty() ? 0 : Ancillary::most_rights))
     fail("descriptors came that nobody asked for");
 }
 

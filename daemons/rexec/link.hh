@@ -56,7 +56,6 @@ private:
 
   void ready(std::uint32_t events);
   void receive();
-  void take_ancillary(const msghdr &message);
   std::size_t parse(std::string_view bytes);
   void flush();
   void fail(const std::string &why);

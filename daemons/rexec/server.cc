@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "socket.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
@@ -38,18 +39,17 @@ std::string Server::listen()
 // Why the peer can't have a session; nothing if it can.
 std::string Server::refusal(int socket) const
 {
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
+  const Result<ucred> peer = unix_peer(socket);
 
   if (sessions_.size() >= config_.max_commands)
     return "the server has " + std::to_string(sessions_.size()) +
            " commands already (--max-commands)";
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+  if (!peer)
     return "the kernel doesn't say who has connected";
   // No user may keep the others out, and least of all root.
   const auto of_user = std::ranges::count_if(
-    sessions_, [&](const auto &pair) { return pair.second->peer_uid() == peer.uid; });
-  if (peer.uid != 0 &&
+    sessions_, [&](const auto &pair) { return pair.second->peer_uid() == peer->uid; });
+  if (peer->uid != 0 &&
       static_cast<unsigned long>(of_user) >= std::max(config_.max_commands / 4, 1U))
     return "the user has " + std::to_string(of_user) + " commands already";
   return {};

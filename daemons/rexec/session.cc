@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 
 #include "logging.hh"
+#include "proc_path.hh"
 #include "server.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
@@ -36,12 +38,7 @@ Fd duplicate(const Fd &fd)
 // What udsproxyd hands on for what it can't pass: a memory file that can't even be read.
 bool is_placeholder(const Fd &fd)
 {
-  std::array<char, 64> name = {};
-  const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
-
-  return (::fcntl(fd.get(), F_GETFL) & O_PATH) &&
-         ::readlink(link.c_str(), name.data(), name.size()) > 0 &&
-         std::string_view(name.data(), name.size()).starts_with("/memfd:");
+  return (::fcntl(fd.get(), F_GETFL) & O_PATH) && name_of_fd(fd.get()).starts_with("/memfd:");
 }
 
 void set_modes(int terminal, const TerminalModes &wanted)
@@ -67,11 +64,8 @@ Session::Session(Server &server, std::uint64_t id, Fd socket)
                                        .closed = [this](const std::string &why) { lost(why); }}),
       streams_(server.loop(), link_, [this] { server_.check_later(id_); })
 {
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-
-  if (::getsockopt(link_.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
-    peer_uid_ = peer.uid;
+  if (const Result<ucred> peer = unix_peer(link_.fd()))
+    peer_uid_ = peer->uid;
   timer_ = server_.loop().after(request_limit, [this] { remove(); });
   link_.send(Type::Hello, 0, encode(Greeting{protocol_version, server_.machine()}));
 }

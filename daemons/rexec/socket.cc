@@ -2,13 +2,11 @@
 
 #include "socket.hh"
 
-#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
@@ -17,27 +15,9 @@ namespace {
 constexpr std::string_view prefix = "server-";
 constexpr std::string_view suffix = ".sock";
 
-bool set_address(sockaddr_un &address, const std::string &path)
-{
-  address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return true;
-}
-
 Result<Fd> try_connect(const std::string &path)
 {
-  sockaddr_un address;
-
-  if (!set_address(address, path))
-    return errno_code(ENAMETOOLONG);
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd ||
-      ::connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0)
-    return last_error();
-  return fd;
+  return unix_connect(path, SOCK_STREAM | SOCK_CLOEXEC);
 }
 
 // All servers' sockets but this machine's own.
@@ -104,32 +84,12 @@ std::string socket_of(const std::string &machine)
 
 Result<Fd, std::string> listen_at(const std::string &path, unsigned mode)
 {
-  const auto failed = [&](std::error_code error) { return path + ": " + error.message(); };
-  const std::string directory = path.substr(0, path.rfind('/'));
-  sockaddr_un address;
-  struct stat there;
-
-  if (path.empty() || path.front() != '/' || !set_address(address, path))
-    return path + ": a socket's name is an absolute path of at most 107 bytes";
-  if (!directory.empty() && ::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-    return failed(last_error());
-  if (::lstat(path.c_str(), &there) == 0) {
-    if (!S_ISSOCK(there.st_mode))
-      return path + ": it is there, and no socket";
-    if (try_connect(path))
-      return path + ": a rexec_server is listening there already";
-    ::unlink(path.c_str());
-  }
-
-  // bind() gives the name the mode that the socket has.
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Result<Fd, std::string> fd = unix_listen(path, mode);
   const int on = 1;
-  if (!fd || ::fchmod(fd.get(), mode) != 0 ||
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
-      ::bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0 ||
-      ::chmod(path.c_str(), mode) != 0 || // whatever the umask is
-      ::listen(fd.get(), SOMAXCONN) != 0)
-    return failed(last_error());
+
+  // Before anything is accepted, which then has it, too.
+  if (fd && ::setsockopt(fd->get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0)
+    return path + ": " + last_error().message();
   return fd;
 }
 

@@ -23,7 +23,7 @@ std::string this_machine();
 std::string socket_of(const std::string &machine);
 
 // Errors are sentences.
-// Makes the socket and its directory.
+// Makes the socket, whose peers are told with what they send, and its directory.
 Result<Fd, std::string> listen_at(const std::string &path, unsigned mode);
 // To the server at @path; to the other machine's if it's empty.
 Result<Fd, std::string> connect_to(const std::string &path);

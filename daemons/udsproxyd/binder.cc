@@ -4,7 +4,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -13,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <vector>
 
@@ -25,7 +23,6 @@ namespace qtfs::uds {
 namespace {
 
 constexpr std::string_view proc = "/.proc"; // in the helper's root
-constexpr std::size_t longest_path = sizeof(sockaddr_un::sun_path) - 1;
 constexpr timeval answer_limit = {10, 0};
 
 // ---- in the helper ----
@@ -60,17 +57,12 @@ int bind_as(int socket, int directory, const std::string &path)
 {
   const std::string parent(directory_of(path));
   const std::string target = fmt::format("{}/self/fd/{}", proc, directory);
-  sockaddr_un address = {};
 
-  if (parent == "/" || path.size() > longest_path)
+  if (parent == "/")
     return ENAMETOOLONG;
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, longest_path);
   std::vector<std::string> made = make_above(parent);
-  int error = 0;
-  if (::symlink(target.c_str(), parent.c_str()) != 0 ||
-      ::bind(socket, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
-    error = errno;
+  const int error =
+    ::symlink(target.c_str(), parent.c_str()) != 0 ? errno : unix_bind(socket, path).value();
   ::unlink(parent.c_str());
   while (!made.empty()) {
     ::rmdir(made.back().c_str());
@@ -81,7 +73,7 @@ int bind_as(int socket, int directory, const std::string &path)
 
 [[noreturn]] void serve(int channel)
 {
-  std::array<std::byte, longest_path + 1> room;
+  std::array<std::byte, longest_unix_path + 1> room;
   int ready = 0;
 
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -147,22 +139,16 @@ std::error_code Binder::start()
 
 std::error_code Binder::bind(int socket, int directory, const std::string &path) const
 {
-  std::array<char, CMSG_SPACE(2 * sizeof(int))> control = {};
   const std::array<int, 2> fds = {socket, directory};
   iovec part = {const_cast<char *>(path.data()), path.size()};
   msghdr message = {};
+  Ancillary ancillary;
 
-  if (path.size() > longest_path)
+  if (path.size() > longest_unix_path)
     return errno_code(ENAMETOOLONG);
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr *c = CMSG_FIRSTHDR(&message);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof(fds));
-  std::memcpy(CMSG_DATA(c), fds.data(), sizeof(fds));
+  ancillary.put(message, fds);
   if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) < 0)
     return last_error();
   return answer(channel_.get());

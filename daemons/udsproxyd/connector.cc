@@ -3,7 +3,9 @@
 #include "connector.hh"
 
 #include <fcntl.h>
-#include <sys/un.h>
+
+#include "proc_path.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::uds {
 
@@ -43,19 +45,16 @@ Result<Fd> Connector::connect(const Opening &opening, int target)
   if (caller.error())
     return caller.error();
 
-  const std::string path = proc_path(target);
   Fd socket(::socket(AF_UNIX, native(opening.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket)
     return last_error();
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  // A name of its own is what answers to a datagram are sent to.
+  // A name of its own, the kernel's choice, is what answers to a datagram are sent to.
+  const sockaddr_un any = {AF_UNIX, {}};
   if (opening.type == SocketType::Datagram &&
-      ::bind(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof(sa_family_t)) != 0)
+      ::bind(socket.get(), reinterpret_cast<const sockaddr *>(&any), sizeof(any.sun_family)) != 0)
     return last_error();
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (::connect(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
-    return last_error();
+  if (const std::error_code error = unix_connect(socket.get(), ProcPath(target).c_str()))
+    return error;
   return socket;
 }
 

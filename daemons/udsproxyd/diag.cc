@@ -11,7 +11,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
+
+#include "proc_path.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::uds {
 
@@ -65,15 +67,9 @@ std::optional<unix_diag_vfs> file_of(const nlmsghdr &header)
 
 int try_connect(int fd, int type)
 {
-  const std::string path = proc_path(fd);
-  const Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_un address = {};
+  const Result<Fd> socket = unix_connect(ProcPath(fd).c_str(), type | SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)))
-    return errno;
-  return 0;
+  return socket ? 0 : socket.error().value();
 }
 
 } // namespace

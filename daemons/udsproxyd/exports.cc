@@ -13,6 +13,7 @@
 
 #include "abi.hh"
 #include "logging.hh"
+#include "proc_path.hh"
 
 namespace qtfs::uds {
 
@@ -137,7 +138,7 @@ void Exports::plan(const Look &look, bool changed)
 
 void Exports::watch(Look &look, int fd, std::uint32_t events)
 {
-  const int watch = ::inotify_add_watch(inotify_.get(), proc_path(fd).c_str(), events | IN_ONLYDIR);
+  const int watch = ::inotify_add_watch(inotify_.get(), ProcPath(fd).c_str(), events | IN_ONLYDIR);
 
   if (watch >= 0)
     look.watched.insert(watch);

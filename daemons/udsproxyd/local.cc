@@ -3,71 +3,11 @@
 #include "local.hh"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <poll.h>
+#include <iterator>
 
 namespace qtfs::uds {
 
 namespace {
-
-union Control {
-  std::array<char, CMSG_SPACE(max_rights * sizeof(int)) + CMSG_SPACE(sizeof(ucred))> bytes;
-  cmsghdr align;
-};
-
-void take_control(msghdr &message, Datagram &datagram)
-{
-  for (cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET)
-      continue;
-    if (c->cmsg_type == SCM_RIGHTS) {
-      const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (std::size_t i = 0; i < count; i++) {
-        int fd;
-        std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-        datagram.rights.emplace_back(fd);
-      }
-    } else if (c->cmsg_type == SCM_CREDENTIALS) {
-      ucred sender;
-      std::memcpy(&sender, CMSG_DATA(c), sizeof(sender));
-      datagram.sender = sender;
-    }
-  }
-  datagram.lost_rights = message.msg_flags & MSG_CTRUNC;
-}
-
-void put_control(msghdr &message, Control &control, const std::vector<Fd> &rights,
-                 const std::optional<ucred> &caller)
-{
-  if (rights.empty() && !caller)
-    return;
-  control.bytes = {};
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-
-  cmsghdr *c = CMSG_FIRSTHDR(&message);
-  std::size_t used = 0;
-  if (!rights.empty()) {
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(rights.size() * sizeof(int));
-    for (std::size_t i = 0; i < rights.size(); i++) {
-      const int fd = rights[i].get();
-      std::memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
-    }
-    used += CMSG_SPACE(rights.size() * sizeof(int));
-    c = CMSG_NXTHDR(&message, c);
-  }
-  if (caller) {
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_CREDENTIALS;
-    c->cmsg_len = CMSG_LEN(sizeof(ucred));
-    std::memcpy(CMSG_DATA(c), &*caller, sizeof(ucred));
-    used += CMSG_SPACE(sizeof(ucred));
-  }
-  message.msg_controllen = used;
-}
 
 Result<std::size_t> send_message(int socket, Span data, const std::vector<Fd> &rights,
                                  const std::optional<ucred> &caller, const sockaddr_un *address,
@@ -75,13 +15,15 @@ Result<std::size_t> send_message(int socket, Span data, const std::vector<Fd> &r
 {
   iovec part = {const_cast<std::byte *>(data.data()), data.size()};
   msghdr message = {};
-  Control control;
+  Ancillary ancillary;
+  std::vector<int> numbers;
 
+  std::ranges::transform(rights, std::back_inserter(numbers), &Fd::get);
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_name = const_cast<sockaddr_un *>(address);
   message.msg_namelen = length;
-  put_control(message, control, rights, caller);
+  ancillary.put(message, numbers, caller);
   for (;;) {
     const ssize_t n = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n >= 0)
@@ -365,7 +307,7 @@ private:
 Result<Datagram> receive_message(int socket, std::span<std::byte> room)
 {
   iovec part = {room.data(), room.size()};
-  Control control;
+  Ancillary ancillary;
   Datagram datagram;
   msghdr message = {};
 
@@ -374,8 +316,7 @@ Result<Datagram> receive_message(int socket, std::span<std::byte> room)
     message.msg_iovlen = 1;
     message.msg_name = &datagram.address;
     message.msg_namelen = sizeof(datagram.address);
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
+    ancillary.make_room(message);
     const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && errno == EINTR)
       continue;
@@ -383,7 +324,7 @@ Result<Datagram> receive_message(int socket, std::span<std::byte> room)
       return last_error();
     datagram.size = static_cast<std::size_t>(n);
     datagram.address_length = message.msg_namelen;
-    take_control(message, datagram);
+    static_cast<Ancillary::Received &>(datagram) = Ancillary::take(message);
     if (message.msg_flags & MSG_TRUNC)
       return errno_code(EMSGSIZE);
     return datagram;

@@ -13,13 +13,12 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <vector>
 
 #include "fd.hh"
 #include "frame.hh"
 #include "result.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::uds {
 
@@ -61,11 +60,8 @@ std::unique_ptr<Local> local_reply(int socket, const sockaddr_un &address, sockl
 
 // One message or some bytes, with descriptors and, where the socket passes them,
 // the sender's ids and address.
-struct Datagram {
+struct Datagram : Ancillary::Received {
   std::size_t size = 0;
-  std::vector<Fd> rights;
-  bool lost_rights = false;
-  std::optional<ucred> sender;
   sockaddr_un address = {};
   socklen_t address_length = 0;
 };

@@ -16,20 +16,12 @@ constexpr auto idle_source = std::chrono::minutes(5);
 
 Caller caller_at(int socket)
 {
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  Caller caller;
+  const Result<ucred> peer = unix_peer(socket);
+  Result<std::vector<gid_t>> groups = unix_peer_groups(socket);
 
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+  if (!peer)
     return {65534, 65534, {}};
-  caller.uid = peer.uid;
-  caller.gid = peer.gid;
-  caller.groups.resize(max_groups);
-  size = static_cast<socklen_t>(caller.groups.size() * sizeof(gid_t));
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, caller.groups.data(), &size) != 0)
-    size = 0;
-  caller.groups.resize(size / sizeof(gid_t));
-  return caller;
+  return {peer->uid, peer->gid, groups ? std::move(*groups) : std::vector<gid_t>()};
 }
 
 } // namespace

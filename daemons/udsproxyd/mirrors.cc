@@ -231,16 +231,7 @@ std::error_code Mirrors::bind_name(int socket, int parent, const std::string &pa
 {
   if (binder_.started())
     return binder_.bind(socket, parent, path);
-
-  const std::string text = root_.outside(path);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (text.size() >= sizeof(address.sun_path))
-    return errno_code(ENAMETOOLONG);
-  text.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (::bind(socket, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
-    return last_error();
-  return {};
+  return unix_bind(socket, root_.outside(path));
 }
 
 Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity &file) const

@@ -2,34 +2,26 @@
 
 #include "place.hh"
 
-#include <array>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <grp.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+
+#include "proc_path.hh"
 
 namespace qtfs::uds {
 
 namespace {
 
-std::string read_link(int fd)
+std::string path_of_fd(int fd)
 {
-  std::array<char, 8192> text;
-  const ssize_t n = ::readlink(proc_path(fd).c_str(), text.data(), text.size());
+  std::string path = name_of_fd(fd);
 
-  if (n <= 0 || static_cast<std::size_t>(n) == text.size() || text[0] != '/')
-    return {};
-  return {text.data(), static_cast<std::size_t>(n)};
+  return path.starts_with('/') ? std::move(path) : std::string();
 }
 
 } // namespace
-
-std::string proc_path(int fd)
-{
-  return fmt::format("/proc/self/fd/{}", fd);
-}
 
 std::string_view name_in(std::string_view path)
 {
@@ -50,7 +42,7 @@ Result<Root> Root::open(const std::string &directory)
   root.fd_.reset(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.fd_)
     return last_error();
-  root.prefix_ = read_link(root.fd_.get());
+  root.prefix_ = path_of_fd(root.fd_.get());
   if (root.prefix_ == "/")
     root.prefix_.clear();
   else if (root.prefix_.empty())
@@ -76,7 +68,7 @@ Result<Fd> Root::look_up(std::string_view path, int flags) const
 
 std::string Root::path_of(int fd) const
 {
-  std::string path = read_link(fd);
+  std::string path = path_of_fd(fd);
 
   if (!path.starts_with(prefix_) || (path.size() > prefix_.size() && path[prefix_.size()] != '/'))
     return {};

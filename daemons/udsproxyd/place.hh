@@ -38,9 +38,6 @@ private:
   std::string prefix_; // empty: "/"
 };
 
-// The object itself, be it a symbolic link, for system calls that take a path.
-std::string proc_path(int fd);
-
 // The last component of a plain path, and what is before it, at least "/".
 std::string_view name_in(std::string_view path);
 std::string_view directory_of(std::string_view path);

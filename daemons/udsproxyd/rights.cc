@@ -3,11 +3,12 @@
 #include "rights.hh"
 
 #include <algorithm>
-#include <array>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "proc_path.hh"
 
 namespace qtfs::uds {
 
@@ -15,20 +16,10 @@ namespace {
 
 constexpr std::uint32_t copied_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-// What /proc/self/fd says: "/memfd:name (deleted)", "pipe:[5]", "/a/path", ...
-std::string link_text(int fd)
-{
-  std::array<char, 512> text;
-  const ssize_t n =
-    ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), text.data(), text.size());
-
-  return n > 0 ? std::string(text.data(), static_cast<std::size_t>(n)) : std::string();
-}
-
 Described nothing(int fd, std::string what)
 {
   Described described;
-  const std::string text = link_text(fd);
+  const std::string text = name_of_fd(fd);
 
   described.object.kind = ObjectKind::Nothing;
   described.object.name = text.empty() ? std::move(what) : what + " " + text;
@@ -87,7 +78,7 @@ Described describe_pipe(const Fd &fd)
   if (mode != O_RDONLY && mode != O_WRONLY)
     return nothing(fd.get(), "FIFO open for both reading and writing");
   // An open file of our own, so that the program's goes on blocking.
-  Fd own(::open(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), mode | O_NONBLOCK | O_CLOEXEC));
+  Fd own(::open(ProcPath(fd.get()).c_str(), mode | O_NONBLOCK | O_CLOEXEC));
   if (!own)
     return nothing(fd.get(), "pipe without another end");
   described.object.kind = mode == O_RDONLY ? ObjectKind::ReadEnd : ObjectKind::WriteEnd;
@@ -98,7 +89,7 @@ Described describe_pipe(const Fd &fd)
 Described describe_file(Fd fd, std::uint64_t size)
 {
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);
-  std::string name = link_text(fd.get());
+  std::string name = name_of_fd(fd.get());
   Described described;
 
   if (seals < 0 || !name.starts_with("/memfd:"))
@@ -165,8 +156,7 @@ Result<Made> make_nothing(const Object &object)
   Made made;
 
   if (file)
-    made.handed.reset(
-      ::open(fmt::format("/proc/self/fd/{}", file.get()).c_str(), O_PATH | O_CLOEXEC));
+    made.handed.reset(::open(ProcPath(file.get()).c_str(), O_PATH | O_CLOEXEC));
   if (!made.handed)
     return last_error();
   return made;
