@@ -12,19 +12,13 @@ namespace qtfs::rexec {
 
 namespace {
 
-class Writer {
+class Writer : public ByteWriter<std::string> {
 public:
-  void u8(std::uint8_t value) { text_ += static_cast<char>(value); }
-  void u16(std::uint16_t value) { raw(le(value)); }
-  void u32(std::uint32_t value) { raw(le(value)); }
-  void u64(std::uint64_t value) { raw(le(static_cast<__u64>(value))); }
-  void bytes(std::string_view value) { text_ += value; }
-
   void count(std::size_t n) { u32(static_cast<std::uint32_t>(n)); }
   void string(std::string_view value)
   {
     count(value.size());
-    text_ += value;
+    bytes(value);
   }
   void strings(const std::vector<std::string> &values)
   {
@@ -32,51 +26,21 @@ public:
     for (const std::string &value : values)
       string(value);
   }
-
-  std::string take() { return std::move(text_); }
-
-private:
-  template <typename T> void raw(T value)
-  {
-    text_.append(reinterpret_cast<const char *>(&value), sizeof(value));
-  }
-
-  std::string text_;
 };
 
-// Once something is wrong it stays so, and all values are 0.
-class Reader {
+class Reader : public ByteReader {
 public:
-  explicit Reader(std::string_view text) : rest_(text) {}
-
-  std::uint8_t u8() { return raw<std::uint8_t>(); }
-  std::uint16_t u16() { return le(raw<__u16>()); }
-  std::uint32_t u32() { return le(raw<__u32>()); }
-  std::uint64_t u64() { return le(raw<__u64>()); }
-
-  std::string_view bytes(std::size_t n)
-  {
-    if (n > rest_.size()) {
-      good_ = false;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view taken = rest_.substr(0, n);
-    rest_.remove_prefix(n);
-    return taken;
-  }
+  using ByteReader::ByteReader;
 
   // How many follow, each of at least @size bytes.
   std::size_t count(std::size_t most, std::size_t size)
   {
     const std::size_t n = u32();
 
-    if (n > most || n > rest_.size() / size) {
-      good_ = false;
-      rest_ = {};
-      return 0;
-    }
-    return n;
+    if (n <= most && n <= left() / size)
+      return n;
+    fail();
+    return 0;
   }
 
   // For system calls: without NUL.
@@ -85,7 +49,7 @@ public:
     const std::string_view text = bytes(u32());
 
     if (text.find('\0') != std::string_view::npos)
-      good_ = false;
+      fail();
     return std::string(text);
   }
 
@@ -95,28 +59,10 @@ public:
     std::vector<std::string> values;
 
     values.reserve(n);
-    for (std::size_t i = 0; i < n && good_; i++)
+    for (std::size_t i = 0; i < n && good(); i++)
       values.push_back(string());
     return values;
   }
-
-  bool good() const { return good_; }
-  // Whether that was all, and right.
-  bool complete() const { return good_ && rest_.empty(); }
-
-private:
-  template <typename T> T raw()
-  {
-    const std::string_view taken = bytes(sizeof(T));
-    T value = 0;
-
-    if (good_)
-      std::memcpy(&value, taken.data(), sizeof(value));
-    return value;
-  }
-
-  std::string_view rest_;
-  bool good_ = true;
 };
 
 struct Sizes {

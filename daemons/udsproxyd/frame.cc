@@ -43,79 +43,9 @@ constexpr std::array<Rule, 13> rules = {{
   {0, true, 4, 4},                                                       // Reset
 }};
 
-class Writer {
-public:
-  explicit Writer(std::size_t size) { bytes_.reserve(size); }
-
-  Writer &u8(std::uint8_t value)
-  {
-    bytes_.push_back(std::byte{value});
-    return *this;
-  }
-  Writer &u32(std::uint32_t value)
-  {
-    bytes_.resize(bytes_.size() + 4);
-    store32(bytes_.data() + bytes_.size() - 4, value);
-    return *this;
-  }
-  Writer &u64(std::uint64_t value)
-  {
-    return u32(static_cast<std::uint32_t>(value)).u32(static_cast<std::uint32_t>(value >> 32));
-  }
-  Writer &text(std::string_view value)
-  {
-    const auto *data = reinterpret_cast<const std::byte *>(value.data());
-    bytes_.insert(bytes_.end(), data, data + value.size());
-    return *this;
-  }
-  Bytes take() { return std::move(bytes_); }
-
-private:
-  Bytes bytes_;
-};
-
-// The caller has looked at the length where it is fixed; what isn't there reads as 0.
-class Reader {
-public:
-  explicit Reader(Span bytes) : rest_(bytes) {}
-
-  std::uint8_t u8()
-  {
-    if (!take(1))
-      return 0;
-    return std::to_integer<std::uint8_t>(taken_[0]);
-  }
-  std::uint32_t u32() { return take(4) ? load32(taken_.data()) : 0; }
-  std::uint64_t u64()
-  {
-    const std::uint64_t low = u32();
-    return low | std::uint64_t{u32()} << 32;
-  }
-  std::string text()
-  {
-    std::string value(reinterpret_cast<const char *>(rest_.data()), rest_.size());
-    rest_ = {};
-    return value;
-  }
-  bool good() const { return good_; }
-  std::size_t left() const { return rest_.size(); }
-
-private:
-  bool take(std::size_t size)
-  {
-    if (rest_.size() < size)
-      good_ = false;
-    else {
-      taken_ = rest_.first(size);
-      rest_ = rest_.subspan(size);
-    }
-    return good_;
-  }
-
-  Span rest_;
-  Span taken_;
-  bool good_ = true;
-};
+using Writer = ByteWriter<Bytes>;
+// The caller has looked at the length where it is fixed.
+using Reader = ByteReader;
 
 std::optional<SocketType> type_of(std::uint8_t value)
 {
@@ -222,7 +152,7 @@ std::string_view name_of(SocketType type)
 
 Bytes encode(const Hello &hello)
 {
-  return Writer(16).text(magic).u32(hello.version).u32(hello.window).take();
+  return Writer(16).bytes(magic).u32(hello.version).u32(hello.window).take();
 }
 
 Bytes encode(const Announcement &announcement)
@@ -232,7 +162,7 @@ Bytes encode(const Announcement &announcement)
     .u32(announcement.mode)
     .u32(announcement.uid)
     .u32(announcement.gid)
-    .text(announcement.path)
+    .bytes(announcement.path)
     .take();
 }
 
@@ -247,7 +177,7 @@ Bytes encode(const Opening &opening)
     .u32(static_cast<std::uint32_t>(groups));
   for (std::size_t i = 0; i < groups; i++)
     writer.u32(opening.caller.groups[i]);
-  return writer.text(opening.path).take();
+  return writer.bytes(opening.path).take();
 }
 
 Bytes encode(const Object &object)
@@ -256,7 +186,7 @@ Bytes encode(const Object &object)
     .u8(static_cast<std::uint8_t>(object.kind))
     .u32(object.seals)
     .u64(object.size)
-    .text(std::string_view(object.name).substr(0, max_name))
+    .bytes(std::string_view(object.name).substr(0, max_name))
     .take();
 }
 
@@ -288,7 +218,7 @@ std::optional<Announcement> decode_announcement(Span bytes)
   announcement.mode = reader.u32();
   announcement.uid = reader.u32();
   announcement.gid = reader.u32();
-  announcement.path = reader.text();
+  announcement.path = std::string(reader.rest());
   if (!type || !reader.good() || announcement.mode > 0777 || !is_plain_path(announcement.path))
     return std::nullopt;
   announcement.type = *type;
@@ -310,7 +240,7 @@ std::optional<Opening> decode_opening(Span bytes)
   opening.caller.groups.reserve(groups);
   for (std::uint32_t i = 0; i < groups; i++)
     opening.caller.groups.push_back(reader.u32());
-  opening.path = reader.text();
+  opening.path = std::string(reader.rest());
 
   // No user has that number: it means "leave it as it is" in system calls.
   constexpr auto none = static_cast<std::uint32_t>(-1);
@@ -328,7 +258,7 @@ std::optional<Object> decode_object(Span bytes)
 
   object.seals = reader.u32();
   object.size = reader.u64();
-  object.name = reader.text();
+  object.name = std::string(reader.rest());
   if (!reader.good() || kind < static_cast<std::uint8_t>(ObjectKind::Nothing) ||
       kind > static_cast<std::uint8_t>(ObjectKind::MemoryFile) || object.name.size() > max_name ||
       object.name.find('\0') != std::string::npos)
@@ -349,7 +279,7 @@ std::optional<std::uint32_t> decode_number(Span bytes)
 
 std::optional<std::string> decode_path(Span bytes)
 {
-  std::string path = Reader(bytes).text();
+  std::string path(Reader(bytes).rest());
 
   if (!is_plain_path(path))
     return std::nullopt;
