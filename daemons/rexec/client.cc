@@ -251,15 +251,15 @@ void Client::started(std::uint32_t pid)
   }
   started_ = true;
   pid_ = pid;
-  if (!pid_file_.write(pid))
-    say(options_.pid_file + ": " + last_error().message());
+  if (const std::error_code error = pid_file_.write(pid))
+    say(options_.pid_file + ": " + error.message());
   if (options_.detach) {
     const std::string line = std::to_string(pid) + "\n";
     [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, line.data(), line.size());
     end(exit_status(EXIT_SUCCESS));
     return;
   }
-  if (Result<PidFile> note = PidFile::create(""); note && note->write(pid))
+  if (Result<PidFile> note = PidFile::create(""); note && !note->write(pid))
     pid_note_ = std::move(*note);
   open_streams();
   caller_.release();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "socket.hh"
+#include "write_all.hh"
 
 namespace qtfs::rexec {
 
@@ -29,11 +30,9 @@ Result<PidFile> PidFile::create(const std::string &file)
   return made;
 }
 
-bool PidFile::write(std::uint32_t pid) const
+std::error_code PidFile::write(std::uint32_t pid) const
 {
-  const std::string line = std::to_string(pid) + "\n";
-
-  return !fd_ || ::write(fd_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  return fd_ ? write_all(fd_.get(), std::to_string(pid) + "\n") : std::error_code();
 }
 
 void PidFile::remove()

@@ -24,7 +24,7 @@ public:
   PidFile &operator=(PidFile &&) = default;
   ~PidFile() { remove(); }
 
-  bool write(std::uint32_t pid) const;
+  std::error_code write(std::uint32_t pid) const;
   void remove();
 
 private:
