@@ -8,11 +8,9 @@
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fstream>
 #include <linux/kcmp.h>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -137,31 +135,6 @@ void describe_terminal(Request &request, int fd)
   }
 }
 
-std::string text_of(const std::string &file)
-{
-  std::ostringstream text;
-
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-// mountinfo's escapes: "\040" is a space.
-std::string unescape(std::string_view text)
-{
-  std::string plain;
-
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain +=
-        static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
 bool lies_in(const std::string &path, const std::string &directory)
 {
   return directory == "/" || path == directory || path.starts_with(directory + "/");
@@ -175,30 +148,22 @@ std::string join(const std::string &directory, const std::string &rest)
 
 } // namespace
 
-std::string remote_directory(const std::string &directory, const std::string &mounts)
+std::string remote_directory(const std::string &directory, const std::vector<MountInfo> &mounts)
 {
-  std::istringstream lines(mounts);
   std::string mapped = directory;
   std::size_t longest = 0;
 
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string id, parent, device, root, point, word, type, source;
-
-    words >> id >> parent >> device >> root >> point;
-    while (words >> word && word != "-")
-      continue;
-    words >> type >> source;
-    root = unescape(root);
-    point = unescape(point);
+  for (const MountInfo &mount : mounts) {
+    const std::string &point = mount.point;
     // Of mounts on each other the last one counts.
     if (point.empty() || !lies_in(directory, point) || point.size() < longest)
       continue;
     longest = point.size();
     mapped = directory;
-    if (type == "qtfs" && !source.empty() && source.front() == '/') {
+    if (mount.type == "qtfs" && mount.source.starts_with('/')) {
       const std::string rest = directory.substr(point == "/" ? 0 : point.size());
-      mapped = join(join(unescape(source), root == "/" ? "" : root), rest == "/" ? "" : rest);
+      mapped =
+        join(join(mount.source, mount.root == "/" ? "" : mount.root), rest == "/" ? "" : rest);
     }
   }
   return mapped.size() > 1 && mapped.ends_with('/') ? mapped.substr(0, mapped.size() - 1) : mapped;
@@ -280,8 +245,7 @@ Result<Caller::Prepared, std::string> Caller::prepare(const ClientOptions &optio
     const std::unique_ptr<char, decltype(&std::free)> cwd(::getcwd(nullptr, 0), &std::free);
     if (!cwd || *cwd != '/')
       return std::string("the working directory has no path here (--cwd DIR names one there)");
-    request.cwd =
-      same_machine ? cwd.get() : remote_directory(cwd.get(), text_of("/proc/self/mountinfo"));
+    request.cwd = same_machine ? cwd.get() : remote_directory(cwd.get(), read_mountinfo());
   } else if (request.cwd.front() != '/') {
     return "--cwd " + request.cwd + ": the path isn't absolute";
   }

@@ -12,6 +12,7 @@
 
 #include "client_options.hh"
 #include "message.hh"
+#include "mountinfo.hh"
 #include "result.hh"
 
 namespace qtfs::rexec {
@@ -52,8 +53,8 @@ private:
 };
 
 // The working directory as the other machine knows it: the same path, or what a
-// mount of qtfs shows here.  @mounts: as /proc/self/mountinfo.
-std::string remote_directory(const std::string &directory, const std::string &mounts);
+// mount of qtfs shows here.
+std::string remote_directory(const std::string &directory, const std::vector<MountInfo> &mounts);
 
 } // namespace qtfs::rexec
 

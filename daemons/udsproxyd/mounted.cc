@@ -5,13 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
-#include <fstream>
 #include <spdlog/spdlog.h>
-#include <sstream>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 
 #include "logging.hh"
 #include "uds.h"
@@ -24,23 +21,6 @@ namespace {
 constexpr auto news_limit = std::chrono::milliseconds(300);
 constexpr auto news_interval = std::chrono::milliseconds(10);
 constexpr auto tick_interval = std::chrono::seconds(1);
-
-// mountinfo has blanks and backslashes as \ooo.
-std::string unescaped(const std::string &text)
-{
-  std::string plain;
-
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text[i] != '\\' || i + 3 >= text.size()) {
-      plain += text[i];
-      continue;
-    }
-    plain +=
-      static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0');
-    i += 3;
-  }
-  return plain;
-}
 
 } // namespace
 
@@ -226,22 +206,12 @@ void Mounted::tick()
 // What is listened to on a file system keeps it alive: it ends with the last mount.
 void Mounted::look_at_mounts()
 {
-  std::ifstream file("/proc/self/mountinfo");
-
   where_.clear();
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos || !line.substr(dash + 3).starts_with("qtfs "))
+  for (MountInfo &mount : read_mountinfo()) {
+    if (mount.type != "qtfs")
       continue;
-    std::istringstream words(line);
-    std::string id, parent, device, root, point;
-    words >> id >> parent >> device >> root >> point;
-    unsigned major = 0, minor = 0;
-    char colon = 0;
-    std::istringstream(device) >> major >> colon >> minor;
-    Mount mount = {unescaped(root), unescaped(point)};
     // The whole of it rather than a part.
-    Mount &known = where_[makedev(major, minor)];
+    MountInfo &known = where_[mount.device];
     if (known.point.empty() || mount.root.size() < known.root.size())
       known = std::move(mount);
   }

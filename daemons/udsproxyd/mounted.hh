@@ -14,6 +14,7 @@
 
 #include "binder.hh"
 #include "mirrors.hh"
+#include "mountinfo.hh"
 
 struct qtfs_uds_event;
 
@@ -40,10 +41,6 @@ private:
     std::string inside; // the part below the mount's root
     Clock::time_point until;
   };
-  struct Mount {
-    std::string root; // of the file system, where the mount begins
-    std::string point;
-  };
 
   void open_device();
   void wait_for_device();
@@ -66,7 +63,7 @@ private:
   Loop::Watch appears_watch_;
   Fd mounts_;
   Loop::Watch mounts_watch_;
-  std::map<dev_t, Mount> where_;
+  std::map<dev_t, MountInfo> where_;
   std::map<Key, std::unique_ptr<Mirror>> sockets_;
   std::vector<Ask> waiting_; // for the peer to announce the socket
   Loop::Timer timer_;

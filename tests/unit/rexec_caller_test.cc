@@ -22,32 +22,37 @@ const char *const mounts = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda1 r
                            "33 30 0:43 / /mnt/host/tmp rw - tmpfs tmpfs rw\n"
                            "34 21 0:44 / /same rw - qtfs /same rw\n";
 
+std::string remote(const std::string &directory, const std::string &mountinfo)
+{
+  return remote_directory(directory, parse_mountinfo(mountinfo));
+}
+
 } // namespace
 
 TEST(RemoteDirectory, IsTheSameOnAMountOfQtfs)
 {
-  EXPECT_EQ(remote_directory("/mnt/host", mounts), "/");
-  EXPECT_EQ(remote_directory("/mnt/host/srv/x", mounts), "/srv/x");
-  EXPECT_EQ(remote_directory("/mnt/with space/x", mounts), "/srv/a b/x");
-  EXPECT_EQ(remote_directory("/mnt/with space", mounts), "/srv/a b");
-  EXPECT_EQ(remote_directory("/mnt/part/x", mounts), "/srv/sub/x");
-  EXPECT_EQ(remote_directory("/same/x", mounts), "/same/x");
+  EXPECT_EQ(remote("/mnt/host", mounts), "/");
+  EXPECT_EQ(remote("/mnt/host/srv/x", mounts), "/srv/x");
+  EXPECT_EQ(remote("/mnt/with space/x", mounts), "/srv/a b/x");
+  EXPECT_EQ(remote("/mnt/with space", mounts), "/srv/a b");
+  EXPECT_EQ(remote("/mnt/part/x", mounts), "/srv/sub/x");
+  EXPECT_EQ(remote("/same/x", mounts), "/same/x");
 }
 
 TEST(RemoteDirectory, HasTheSameNameElsewhere)
 {
-  EXPECT_EQ(remote_directory("/", mounts), "/");
-  EXPECT_EQ(remote_directory("/home/u", mounts), "/home/u");
-  EXPECT_EQ(remote_directory("/mnt/hosts", mounts), "/mnt/hosts");
-  EXPECT_EQ(remote_directory("/mnt/host/tmp/x", mounts), "/mnt/host/tmp/x");
-  EXPECT_EQ(remote_directory("/x", ""), "/x");
+  EXPECT_EQ(remote("/", mounts), "/");
+  EXPECT_EQ(remote("/home/u", mounts), "/home/u");
+  EXPECT_EQ(remote("/mnt/hosts", mounts), "/mnt/hosts");
+  EXPECT_EQ(remote("/mnt/host/tmp/x", mounts), "/mnt/host/tmp/x");
+  EXPECT_EQ(remote("/x", ""), "/x");
 }
 
 TEST(RemoteDirectory, FollowsARootOfQtfs)
 {
-  EXPECT_EQ(remote_directory("/usr", "1 0 0:1 / / rw - qtfs / rw\n"), "/usr");
-  EXPECT_EQ(remote_directory("/usr", "1 0 0:1 / / rw - qtfs /root1 rw\n"), "/root1/usr");
-  EXPECT_EQ(remote_directory("/", "1 0 0:1 / / rw - qtfs /root1 rw\n"), "/root1");
+  EXPECT_EQ(remote("/usr", "1 0 0:1 / / rw - qtfs / rw\n"), "/usr");
+  EXPECT_EQ(remote("/usr", "1 0 0:1 / / rw - qtfs /root1 rw\n"), "/root1/usr");
+  EXPECT_EQ(remote("/", "1 0 0:1 / / rw - qtfs /root1 rw\n"), "/root1");
 }
 
 TEST(ClientOptions, LeaveTheCommandsArgumentsAlone)

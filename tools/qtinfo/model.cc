@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 #include <sstream>
+#include <sys/sysmacros.h>
+
+#include "mountinfo.hh"
 
 namespace qtfs::qtinfo {
 
@@ -45,42 +49,16 @@ std::vector<std::uint64_t> numbers_below(const Snapshot &snapshot, const std::st
   return numbers;
 }
 
-// As the kernel escapes blanks and backslashes in mountinfo.
-std::string unescape(const std::string &text)
-{
-  std::string plain;
-
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
-// ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE SUPER_OPTIONS
 void find_points(const std::string &mountinfo, std::vector<Mount> &mounts)
 {
-  std::istringstream lines(mountinfo);
-
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t dash = line.find(" - qtfs ");
-    if (dash == std::string::npos)
-      continue;
-    std::istringstream head(line);
-    std::istringstream tail(line.substr(dash + 8));
-    std::string id, parent, device, root, point, source, options;
-    head >> id >> parent >> device >> root >> point;
-    tail >> source >> options;
+  for (const MountInfo &info : parse_mountinfo(mountinfo)) {
+    const std::string device = fmt::format("{}:{}", major(info.device), minor(info.device));
     for (Mount &mount : mounts) {
-      if (mount.device != device)
+      if (info.type != "qtfs" || mount.device != device)
         continue;
-      mount.points.push_back(unescape(point));
-      mount.source = unescape(source);
-      mount.options = options;
+      mount.points.push_back(info.point);
+      mount.source = info.source;
+      mount.options = info.options;
     }
   }
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include "mountinfo.hh"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <sys/sysmacros.h>
+
+namespace qtfs {
+
+namespace {
+
+// Blanks and backslashes are \ooo.
+std::string unescaped(std::string_view text)
+{
+  std::string plain;
+
+  while (!text.empty()) {
+    const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
+    if (text.size() >= 4 && text[0] == '\\' && std::ranges::all_of(text.substr(1, 3), is_octal)) {
+      plain += static_cast<char>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
+      text.remove_prefix(4);
+    } else {
+      plain += text.front();
+      text.remove_prefix(1);
+    }
+  }
+  return plain;
+}
+
+} // namespace
+
+// ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE SUPER_OPTIONS
+std::vector<MountInfo> parse_mountinfo(const std::string &text)
+{
+  std::istringstream lines(text);
+  std::vector<MountInfo> mounts;
+
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string id, parent, root, point, word;
+    unsigned major = 0, minor = 0;
+    char colon = 0;
+    MountInfo mount;
+
+    words >> id >> parent >> major >> colon >> minor >> root >> point;
+    while (words >> word && word != "-")
+      continue;
+    if (!(words >> mount.type >> mount.source))
+      continue;
+    words >> mount.options;
+    mount.device = makedev(major, minor);
+    mount.root = unescaped(root);
+    mount.point = unescaped(point);
+    mount.source = unescaped(mount.source);
+    mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+std::vector<MountInfo> read_mountinfo()
+{
+  std::ostringstream text;
+
+  text << std::ifstream("/proc/self/mountinfo").rdbuf();
+  return parse_mountinfo(text.str());
+}
+
+} // namespace qtfs

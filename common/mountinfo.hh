@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// /proc/self/mountinfo.
+
+#ifndef QTFS_MOUNTINFO_HH
+#define QTFS_MOUNTINFO_HH
+
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace qtfs {
+
+struct MountInfo {
+  dev_t device = 0;
+  std::string root;  // of the file system, where the mount begins
+  std::string point; // where it is
+  std::string type;
+  std::string source;
+  std::string options; // of the file system
+};
+
+// In the order of the file: of those at one place the last is what is seen.  What it
+// doesn't understand is left out.
+std::vector<MountInfo> parse_mountinfo(const std::string &text);
+// This process's.
+std::vector<MountInfo> read_mountinfo();
+
+} // namespace qtfs
+
+#endif
