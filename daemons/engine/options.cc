@@ -2,11 +2,12 @@
 
 #include "options.hh"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
 #include <thread>
+
+#include "cli.hh"
 
 namespace qtfs::engine {
 
@@ -14,8 +15,6 @@ namespace {
 
 constexpr unsigned max_threads = 256; // slots of the channel, QTFSD_CSLOTS_MAX
 constexpr unsigned most_by_default = 128;
-constexpr int usage_error = 2;
-
 std::optional<unsigned> number(const std::string &text)
 {
   unsigned value = 0;
@@ -113,19 +112,14 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     ->type_name("...")
     ->excludes(threads);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : usage_error;
-  }
+  if (const std::optional<int> status = parse_command_line(app, argc, argv))
+    return *status;
 
   if (!positional.empty()) {
     const std::string wrong = check_positional(positional);
 
-    if (!wrong.empty()) {
-      std::cerr << "qtfs-engine: " << wrong << "\nRun with --help for more information.\n";
-      return usage_error;
-    }
+    if (!wrong.empty())
+      return complain(app, wrong);
     options.threads = *number(positional[0]);
     options.udsproxyd.emplace(positional.begin() + 1, positional.end());
   }

@@ -2,9 +2,7 @@
 
 #include "client_options.hh"
 
-#include <CLI/CLI.hpp>
-#include <cstdlib>
-
+#include "cli.hh"
 #include "message.hh"
 
 namespace qtfs::rexec {
@@ -43,8 +41,7 @@ Result<ClientOptions, int> parse_client_options(int argc, const char *const *arg
   app.footer("Its exit status is the command's; it dies by the signal that the command died by.\n"
              "125: rexec failed, or the link was lost; 126: not allowed; 127: not found.");
 
-  try {
-    app.parse(argc, argv);
+  app.callback([&] {
     options.command = app.remaining();
     if (!options.command.empty() && options.command.front() == "--")
       options.command.erase(options.command.begin());
@@ -54,9 +51,10 @@ Result<ClientOptions, int> parse_client_options(int argc, const char *const *arg
       throw CLI::RequiredError("COMMAND");
     if (options.detach && options.terminal)
       throw CLI::ExcludesError("--detach", "--tty");
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : status_failed;
-  }
+  });
+
+  if (const std::optional<int> status = parse_command_line(app, argc, argv, status_failed))
+    return *status;
   return options;
 }
 

@@ -2,16 +2,14 @@
 
 #include "server_options.hh"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "cli.hh"
 #include "socket.hh"
 
 namespace qtfs::rexec {
 
 namespace {
-
-constexpr int usage_error = 2;
 
 std::string check_mode(const std::string &text)
 {
@@ -52,11 +50,8 @@ Result<ServerOptions, int> parse_server_options(int argc, const char *const *arg
   app.add_flag("--check", options.check, "Look for mistakes in the whitelist, and end");
   app.set_version_flag("--version", "rexec_server " QTFS_RELEASE);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : usage_error;
-  }
+  if (const std::optional<int> status = parse_command_line(app, argc, argv))
+    return *status;
   // It works in /.
   options.whitelist = std::filesystem::absolute(options.whitelist);
   options.server.mode = static_cast<unsigned>(std::stoul(mode, nullptr, 8));

@@ -2,21 +2,9 @@
 
 #include "options.hh"
 
-#include <CLI/CLI.hpp>
+#include "cli.hh"
 
 namespace qtfs::uds {
-
-namespace {
-
-constexpr int usage_error = 2;
-
-int complain(const std::string &what)
-{
-  std::cerr << "udsproxyd: " << what << "\nRun with --help for more information.\n";
-  return usage_error;
-}
-
-} // namespace
 
 Result<Options, int> parse_options(int argc, const char *const *argv)
 {
@@ -69,11 +57,8 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     ->type_name("...")
     ->excludes(own);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : usage_error;
-  }
+  if (const std::optional<int> status = parse_command_line(app, argc, argv))
+    return *status;
 
   if (!positional.empty()) {
     address = positional[1];
@@ -81,17 +66,17 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     peer_address = positional[3];
     peer_port = positional[4];
   } else if (address.empty() || port.empty() || peer_address.empty() || peer_port.empty()) {
-    return complain("--address, --port, --peer-address and --peer-port are needed, or "
-                    "THREADS MY_ADDR MY_PORT PEER_ADDR PEER_PORT");
+    return complain(app, "--address, --port, --peer-address and --peer-port are needed, or "
+                         "THREADS MY_ADDR MY_PORT PEER_ADDR PEER_PORT");
   }
   const Result<Address, std::string> local = Address::parse(address, port);
   if (!local)
-    return complain(local.error());
+    return complain(app, local.error());
   const Result<Address, std::string> peer = Address::parse(peer_address, peer_port);
   if (!peer)
-    return complain(peer.error());
+    return complain(app, peer.error());
   if (local->family() != peer->family())
-    return complain("both addresses must be of one kind: IPv4, IPv6 or vsock cids");
+    return complain(app, "both addresses must be of one kind: IPv4, IPv6 or vsock cids");
   options.local = *local;
   options.peer = *peer;
   return options;

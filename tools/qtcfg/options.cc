@@ -2,15 +2,12 @@
 
 #include "options.hh"
 
-#include <CLI/CLI.hpp>
-
 #include "check.hh"
+#include "cli.hh"
 
 namespace qtfs::qtcfg {
 
 namespace {
-
-constexpr int usage_error = 2;
 
 std::string check_section(const std::string &name)
 {
@@ -97,19 +94,12 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     ->type_name("USER");
   check->add_option("--file", options.file, "Judge by this file, not by what is in force");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : usage_error;
-  }
+  if (const std::optional<int> status = parse_command_line(app, argc, argv))
+    return *status;
 
-  const auto wrong = [](const char *text) {
-    std::cerr << "qtcfg: " << text << "\nRun with --help for more information.\n";
-    return usage_error;
-  };
   const std::vector<CLI::App *> chosen = app.get_subcommands();
   if (!chosen.empty() && old.used())
-    return wrong("either a command or one of -x, -y and -z");
+    return complain(app, "either a command or one of -x, -y and -z");
   if (chosen.empty() && !old.used()) {
     std::cout << app.help();
     return usage_error;
@@ -118,7 +108,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
   if (!list_type.empty()) {
     const std::string unknown = check_section(list_type);
     if (!unknown.empty())
-      return wrong(unknown.c_str());
+      return complain(app, unknown);
     type = list_type;
   }
   options.section = section_of(type);
@@ -127,7 +117,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
                       : old.remove->count() ? Command::Remove
                                             : Command::List;
     if (options.command != Command::List && !options.section)
-      return wrong("-w TYPE is needed");
+      return complain(app, "-w TYPE is needed");
     return options;
   }
   constexpr std::pair<const char *, Command> commands[] = {

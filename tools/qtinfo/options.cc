@@ -2,14 +2,13 @@
 
 #include "options.hh"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+
+#include "cli.hh"
 
 namespace qtfs::qtinfo {
 
 namespace {
-
-constexpr int usage_error = 2;
 
 // "warn" and "WARN" are the same; the modules want the latter.
 std::string upper(std::string text)
@@ -86,11 +85,8 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
   CLI::App *dump = app.add_subcommand("dump", "All there is, for a bug report; no secrets");
   dump->add_option("FILE", options.file, "Instead of standard output");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { // CLI11's way to return
-    return app.exit(error) == 0 ? 0 : usage_error;
-  }
+  if (const std::optional<int> status = parse_command_line(app, argc, argv))
+    return *status;
   options.level = upper(options.level);
   options.top.sort = sort.front();
   options.trace.json = options.json;
@@ -99,9 +95,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     all || clear || sizes || udsproxyd || uds_level || set_level->count() || poll->count();
   const std::vector<CLI::App *> chosen = app.get_subcommands();
   if (!chosen.empty() && historical) {
-    std::cerr << "qtinfo: either a command or a historical option\n"
-                 "Run with --help for more information.\n";
-    return usage_error;
+    return complain(app, "either a command or a historical option");
   }
   constexpr std::pair<const char *, Command> commands[] = {
     {"stats", Command::Stats},   {"inflight", Command::InFlight},
