@@ -168,12 +168,14 @@ close(rd, wr)
 
 # ---- waiting ----
 rd, wr = pair()
-thread = threading.Thread(target=lambda: tell("a reader that waits gets", os.read, rd, 10))
+got = []
+thread = threading.Thread(target=lambda: got.append(os.read(rd, 10)))
 thread.start()
 while not events(wr, select.POLLOUT):
     pass
 tell("write", os.write, wr, b"late")
 thread.join()
+print("a reader that waits gets", got)
 pid = child(lambda: (os.close(wr), events(rd, select.POLLIN, 20000) != ["0x1"])[1])
 os.write(wr, b"event")
 print("poll waits for data", ended(pid))
