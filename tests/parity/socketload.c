@@ -26,13 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK	(256 << 10)
+#include "socket_io.h"
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
+#define CHUNK	(256 << 10)
 
 static double now(void)
 {
@@ -40,14 +36,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static socklen_t address(struct sockaddr_un *un, const char *path)
-{
-	memset(un, 0, sizeof(*un));
-	un->sun_family = AF_UNIX;
-	strncpy(un->sun_path, path, sizeof(un->sun_path) - 1);
-	return sizeof(*un);
 }
 
 static uint64_t sum(const unsigned char *p, size_t len, uint64_t s)
@@ -59,36 +47,6 @@ static uint64_t sum(const unsigned char *p, size_t len, uint64_t s)
 		s = (s ^ v) * 0x9e3779b97f4a7c15 + (s >> 29);
 	}
 	return s;
-}
-
-static void send_all(int fd, const void *data, size_t len)
-{
-	for (const char *p = data; len;) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			die("send");
-		p += n;
-		len -= n;
-	}
-}
-
-static size_t receive_all(int fd, void *data, size_t len)
-{
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = recv(fd, (char *)data + got, len - got, 0);
-
-		if (n < 0)
-			die("recv");
-		if (!n)
-			break;
-		got += n;
-	}
-	return got;
 }
 
 /* ---- the server: one process, so that it costs little to have many connections ---- */
@@ -135,7 +93,7 @@ static void serve(const char *path)
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0);
 	struct epoll_event event = { .events = EPOLLIN }, events[64];
 	struct sockaddr_un un;
-	socklen_t len = address(&un, path);
+	socklen_t len = unix_address(&un, path);
 
 	unlink(path);
 	if (bind(listener, (struct sockaddr *)&un, len) || chmod(path, 0777) || listen(listener, 4096))
@@ -179,7 +137,7 @@ static void serve(const char *path)
 static int open_one(const char *path, char mode)
 {
 	struct sockaddr_un un;
-	socklen_t len = address(&un, path);
+	socklen_t len = unix_address(&un, path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&un, len))

@@ -23,15 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "socket_io.h"
+
 #define BULK	(8 << 20)
 
 static const char *dir;
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static const char *name_of(int error)
 {
@@ -40,39 +36,10 @@ static const char *name_of(int error)
 
 static socklen_t address(struct sockaddr_un *un, const char *name)
 {
-	memset(un, 0, sizeof(*un));
-	un->sun_family = AF_UNIX;
-	snprintf(un->sun_path, sizeof(un->sun_path), "%s/%s", dir, name);
-	return sizeof(*un);
-}
+	char path[sizeof(un->sun_path)];
 
-static void send_all(int fd, const void *data, size_t len)
-{
-	for (const char *p = data; len;) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0)
-			die("send");
-		p += n;
-		len -= n;
-	}
-}
-
-/* Up to a number of bytes or the end. */
-static size_t receive_all(int fd, void *data, size_t len)
-{
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = recv(fd, (char *)data + got, len - got, 0);
-
-		if (n < 0)
-			die("recv");
-		if (!n)
-			break;
-		got += n;
-	}
-	return got;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return unix_address(un, path);
 }
 
 static int wait_event(int fd, short events, int ms)
