@@ -106,31 +106,22 @@ QTFS_DEFINE_SET_ACL(qtfs_set_acl_entry);
 QTFS_DEFINE_FILEATTR_GET(qtfs_fileattr_get);
 QTFS_DEFINE_FILEATTR_SET(qtfs_fileattr_set);
 
-/* Of regular files, FIFOs and devices. */
-static const struct inode_operations file_inode_ops = {
-	.permission = QTFS_OP(qtfs_permission),
-	.getattr = QTFS_OP(qtfs_getattr),
-	.setattr = QTFS_OP(qtfs_setattr),
-	.listxattr = qtfs_listxattr,
-	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
-	.set_acl = QTFS_OP(qtfs_set_acl_entry),
-	QTFS_FILEATTR_OPS(qtfs_fileattr_get, qtfs_fileattr_set)
-};
-
 /* connect(2) is all that asks to write to a socket's file without opening it. */
-static int socket_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
+static int file_inode_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
 	int error = qtfs_permission(idmap, inode, mask);
 
-	if (error || (mask & (MAY_WRITE | MAY_NOT_BLOCK | MAY_ACCESS | MAY_OPEN)) != MAY_WRITE)
+	if (error || !S_ISSOCK(inode->i_mode) ||
+	    (mask & (MAY_WRITE | MAY_NOT_BLOCK | MAY_ACCESS | MAY_OPEN)) != MAY_WRITE)
 		return error;
 	return qtfs_uds_connect(inode);
 }
 
-QTFS_DEFINE_PERMISSION(socket_permission);
+QTFS_DEFINE_PERMISSION(file_inode_permission);
 
-static const struct inode_operations socket_inode_ops = {
-	.permission = QTFS_OP(socket_permission),
+/* Of all but directories and symbolic links. */
+static const struct inode_operations file_inode_ops = {
+	.permission = QTFS_OP(file_inode_permission),
 	.getattr = QTFS_OP(qtfs_getattr),
 	.setattr = QTFS_OP(qtfs_setattr),
 	.listxattr = qtfs_listxattr,
@@ -183,7 +174,7 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 		inode->i_fop = &qtfs_fifo_ops;
 		return 0;
 	case S_IFSOCK:
-		inode->i_op = &socket_inode_ops;
+		inode->i_op = &file_inode_ops;
 		init_special_inode(inode, inode->i_mode, 0);
 		return 0;
 	case S_IFCHR:

@@ -17,9 +17,6 @@
 #include <linux/poll.h>
 #include <linux/rbtree.h>
 
-/* An event may have been lost with a connection. */
-#define ASK_AGAIN	(10 * HZ)
-
 static struct qtfs_file *polled_find(struct qtfs_session *session, u64 number)
 {
 	struct rb_node *node = session->polled.rb_node;
@@ -144,7 +141,7 @@ int qtfs_poll_wait(struct file *file, __poll_t events)
 			return 0;
 		left = wait_event_interruptible_timeout(qf->poll_queue,
 							READ_ONCE(qf->poll_events) != seen,
-							ASK_AGAIN);
+							QTFS_ASK_AGAIN);
 		if (left < 0)
 			return left;
 	}

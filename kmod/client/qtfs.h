@@ -417,6 +417,10 @@ void qtfs_dir_used(struct inode *dir, unsigned int primed);
 void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len);
 
 /* wait.c */
+
+/* Who waits for an event asks so often all the same: it may be lost with a connection. */
+#define QTFS_ASK_AGAIN	(10 * HZ)
+
 struct qtfs_wait {
 	struct list_head list;		/* session->waits */
 	u64 number;			/* the server knows it by this */

@@ -7,9 +7,6 @@
  */
 #include "qtfs.h"
 
-/* An event may have been lost with a connection. */
-#define ASK_AGAIN	(10 * HZ)
-
 void qtfs_wait_begin(struct qtfs_session *session, struct qtfs_wait *wait)
 {
 	wait->number = atomic64_inc_return(&session->wait_number);
@@ -30,7 +27,7 @@ void qtfs_wait_end(struct qtfs_session *session, struct qtfs_wait *wait)
 int qtfs_wait_for_event(struct qtfs_session *session, struct qtfs_wait *wait)
 {
 	long left = wait_event_interruptible_timeout(session->wait_queue, READ_ONCE(wait->woken),
-						     ASK_AGAIN);
+						     QTFS_ASK_AGAIN);
 
 	/* Before the next question, whose answer may be overtaken by the next event. */
 	WRITE_ONCE(wait->woken, false);
