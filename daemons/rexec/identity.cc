@@ -46,6 +46,14 @@ std::vector<std::uint32_t> groups_of_user(uid_t uid, gid_t gid)
 
 Result<Identity, std::string> identify(const Request &request, const ucred &sender, int socket)
 {
+  const Result<ucred> peer = unix_peer(socket);
+  if (!peer)
+    return std::string("the kernel doesn't say who has connected");
+  // Of others, a program with more rights may have been made to write to it.
+  if (peer->uid != 0 && peer->uid != sender.uid)
+    return "user " + std::to_string(sender.uid) + " has sent it on a connection of user " +
+           std::to_string(peer->uid) + ", and only root speaks for others";
+
   if (sender.uid == 0)
     return Identity{request.uid, request.gid, request.groups, true};
   if (request.uid != sender.uid || request.gid != sender.gid)
@@ -54,9 +62,6 @@ Result<Identity, std::string> identify(const Request &request, const ucred &send
            std::to_string(request.gid) + "), which only root may";
 
   Identity identity = {request.uid, request.gid, {}, false};
-  const Result<ucred> peer = unix_peer(socket);
-  if (!peer)
-    return std::string("the kernel doesn't say who has connected");
   if (peer->uid == sender.uid) { // straight
     Result<std::vector<gid_t>> groups = unix_peer_groups(socket);
     if (!groups)

@@ -23,7 +23,8 @@ struct Identity {
   bool by_root = false; // root asked
 };
 
-// @sender: who sent the request, as SCM_CREDENTIALS say; @socket: the connection that it came by.
+// @sender: who sent the request, as SCM_CREDENTIALS say; @socket: the connection that it came by,
+// which has to be his own or root's.
 // The error is a sentence.
 Result<Identity, std::string> identify(const Request &request, const ucred &sender, int socket);
 

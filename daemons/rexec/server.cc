@@ -13,6 +13,12 @@
 
 namespace qtfs::rexec {
 
+namespace {
+
+constexpr std::size_t most_failed = 256; // sessions of a user, until he has read why
+
+} // namespace
+
 Server::Server(Loop &loop, Config config, CommandList commands, std::string machine)
     : loop_(loop), config_(std::move(config)), commands_(std::move(commands)),
       machine_(std::move(machine))
@@ -36,21 +42,30 @@ std::string Server::listen()
   return {};
 }
 
-// Why the peer can't have a session; nothing if it can.
-std::string Server::refusal(int socket) const
+// Of sessions, @uid's if given.
+std::size_t Server::count(bool failed, std::optional<uid_t> uid) const
 {
-  const Result<ucred> peer = unix_peer(socket);
+  return static_cast<std::size_t>(std::ranges::count_if(sessions_, [&](const auto &pair) {
+    const Session &session = *pair.second;
+    return session.failed() == failed && (!uid || session.peer_uid() == *uid);
+  }));
+}
 
-  if (sessions_.size() >= config_.max_commands)
-    return "the server has " + std::to_string(sessions_.size()) +
-           " commands already (--max-commands)";
-  if (!peer)
-    return "the kernel doesn't say who has connected";
-  // No user may keep the others out, and least of all root.
-  const auto of_user = std::ranges::count_if(
-    sessions_, [&](const auto &pair) { return pair.second->peer_uid() == peer->uid; });
-  if (peer->uid != 0 &&
-      static_cast<unsigned long>(of_user) >= std::max(config_.max_commands / 4, 1U))
+// No user may keep the others out, and least of all root.
+std::size_t Server::share(uid_t uid) const
+{
+  return uid == 0 ? config_.max_commands : std::max(config_.max_commands / 4, 1U);
+}
+
+// Why user @uid can't have a command; nothing if he can.
+std::string Server::refusal(uid_t uid) const
+{
+  const std::size_t all = count(false);
+  const std::size_t of_user = count(false, uid);
+
+  if (all >= config_.max_commands)
+    return "the server has " + std::to_string(all) + " commands already (--max-commands)";
+  if (of_user >= share(uid))
     return "the user has " + std::to_string(of_user) + " commands already";
   return {};
 }
@@ -67,7 +82,13 @@ void Server::accept()
     return;
   }
 
-  const std::string refused = refusal(socket.get());
+  const Result<ucred> peer = unix_peer(socket.get());
+  if (!peer)
+    return;
+  const std::string refused = refusal(peer->uid);
+  // Who doesn't read why has to be content with the end.
+  if (!refused.empty() && count(true, peer->uid) >= most_failed)
+    return;
   const std::uint64_t id = ++last_;
   Session &session = *(sessions_[id] = std::make_unique<Session>(*this, id, std::move(socket)));
   if (!refused.empty())

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -48,7 +49,9 @@ public:
 
 private:
   void accept();
-  std::string refusal(int socket) const;
+  std::size_t count(bool failed, std::optional<uid_t> uid = {}) const;
+  std::size_t share(uid_t uid) const;
+  std::string refusal(uid_t uid) const;
 
   Loop &loop_;
   const Config config_;

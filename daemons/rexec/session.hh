@@ -29,6 +29,8 @@ public:
   Session(Server &server, std::uint64_t id, Fd socket);
 
   uid_t peer_uid() const { return peer_uid_; }
+  // Nothing runs, and nothing will: it is there until the caller has read why.
+  bool failed() const { return failed_; }
   void refuse(const std::string &why);
   // Of the process that launch() made, as of waitpid().
   void child_changed(int status);

@@ -321,3 +321,20 @@ done
 check "garbage does it no harm" "$REXEC" true
 check "it stops" stop_rexec_server
 check "and removes its socket" test ! -e "$SOCKET"
+
+# ---- who wants more than his share ----
+check "it starts for few" start_rexec_server --max-commands 4
+holders=()
+for i in 1 2 3 4 5 6 7 8; do
+	setpriv --reuid 1234 --regid 1234 --clear-groups socat -u "UNIX-CONNECT:$SOCKET" - >"held$i" {RESULTS}>&- &
+	holders+=($!)
+	wait_for 10 eval "[ -s held$i ] || ! kill -0 $!"
+done
+check "what a user is refused keeps nobody else out" "$REXEC" true
+refused "he himself has to wait" 126 'the user has 1 commands already' \
+	setpriv --reuid 1234 --regid 1234 --clear-groups "$REXEC" true
+kill "${holders[@]}" 2>/dev/null
+wait "${holders[@]}" 2>/dev/null
+check "and has his share again then" wait_for 10 \
+	setpriv --reuid 1234 --regid 1234 --clear-groups "$REXEC" true
+stop_rexec_server

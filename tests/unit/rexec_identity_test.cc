@@ -51,6 +51,8 @@ bool has(const std::vector<std::string> &list, const std::string &item)
 
 TEST(Identity, RootMayBeAnybody)
 {
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "only root can connect as root";
   const Connection connection;
   const Result<Identity, std::string> who =
     identify(request_of(12345, 23456), {1, 0, 0}, connection.here.get());
@@ -70,6 +72,20 @@ TEST(Identity, OthersAreThemselves)
   EXPECT_FALSE(identify(request_of(0, 0), {1, 12345, 12345}, socket));
   EXPECT_FALSE(identify(request_of(12346, 12345), {1, 12345, 12345}, socket));
   EXPECT_FALSE(identify(request_of(12345, 0), {1, 12345, 12345}, socket));
+}
+
+// A setuid program that was given the connection as its output isn't who asks.
+TEST(Identity, RightsDontComeWithABorrowedConnection)
+{
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "only root can become somebody else";
+  ASSERT_EQ(::setresuid(static_cast<uid_t>(-1), 12345, static_cast<uid_t>(-1)), 0);
+  const Connection connection; // SO_PEERCRED says who made it
+  ASSERT_EQ(::setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)), 0);
+
+  EXPECT_FALSE(identify(request_of(0, 0), {1, 0, 0}, connection.here.get()));
+  EXPECT_FALSE(identify(request_of(1, 1), {1, 1, 1}, connection.here.get()));
+  EXPECT_TRUE(identify(request_of(12345, 12345), {1, 12345, 12345}, connection.here.get()));
 }
 
 // The proxy vouches for the user; the groups are only what the caller says.
