@@ -100,33 +100,57 @@ Stream *Link::open(const Opening &opening)
   return &add(id, opening.type != SocketType::Stream);
 }
 
-// Describes what @stream is about to pass.
-void Link::pass(Stream &stream, std::vector<Fd> rights, std::vector<std::uint32_t> &objects,
-                unsigned &uploads)
+bool Link::pass(Stream &stream, PendingMessage &message)
 {
-  for (Fd &fd : rights) {
-    Described described = describe(std::move(fd));
-    if (described.local && streams_.size() >= most_streams) {
-      described.local.reset();
-      described.object = {ObjectKind::Nothing, 0, 0, "one too many"};
-    }
-    const std::uint32_t id = take_id();
-    if (!id)
-      return;
-    objects.push_back(id);
-    send({FrameType::Object, 0, 0, id, 0}, encode(described.object));
-    if (!described.local) {
-      counters_.not_passed++;
-      note(fmt::format("a descriptor can't be passed: {}", described.object.name));
-      continue;
-    }
-    counters_.passed++;
-    if (described.object.kind == ObjectKind::MemoryFile) {
-      uploads_[id] = stream.id();
-      uploads++;
-    }
-    add(id, is_messages(described.object.kind)).attach(std::move(described.local));
+  std::uint64_t memory = 0;
+
+  for (Described &one : message.passes) {
+    if (memory + one.object.size > most_unclaimed_bytes)
+      one = {{ObjectKind::Nothing, 0, 0, "more memory than can be passed at once"}, nullptr};
+    memory += one.object.size;
   }
+  if (passing_ && (passing_ + message.passes.size() > most_unclaimed ||
+                   passing_memory_ + memory > most_unclaimed_bytes)) {
+    waiting_to_pass_.push_back(stream.id());
+    return false;
+  }
+  for (Described &one : std::exchange(message.passes, {}))
+    describe(stream, message, std::move(one));
+  return true;
+}
+
+void Link::describe(Stream &stream, PendingMessage &message, Described one)
+{
+  if (one.local && streams_.size() >= most_streams)
+    one = {{ObjectKind::Nothing, 0, 0, "one too many"}, nullptr};
+  const std::uint32_t id = take_id();
+  if (!id)
+    return;
+  passing_++;
+  passing_memory_ += one.object.size;
+  message.objects.push_back(id);
+  message.memory += one.object.size;
+  send({FrameType::Object, 0, 0, id, 0}, encode(one.object));
+  if (!one.local) {
+    counters_.not_passed++;
+    note(fmt::format("a descriptor can't be passed: {}", one.object.name));
+    return;
+  }
+  counters_.passed++;
+  if (one.object.kind == ObjectKind::MemoryFile) {
+    uploads_[id] = stream.id();
+    message.uploads++;
+  }
+  add(id, is_messages(one.object.kind)).attach(std::move(one.local));
+}
+
+void Link::passed(const PendingMessage &message)
+{
+  passing_ -= message.objects.size();
+  passing_memory_ -= message.memory;
+  for (const std::uint32_t id : std::exchange(waiting_to_pass_, {}))
+    if (Stream *stream = find(id))
+      schedule(*stream);
 }
 
 bool Link::windows_grow(std::uint32_t by)

@@ -92,8 +92,11 @@ public:
   void send(const Header &header, Span payload = {});
   void schedule(Stream &stream);
   void bury(Stream &stream);
-  void pass(Stream &stream, std::vector<Fd> rights, std::vector<std::uint32_t> &objects,
-            unsigned &uploads);
+  // Describes what @message of @stream passes.  The peer keeps that until the message names it,
+  // and not without limit.  False: it has to wait, and the stream gets its turn again.
+  bool pass(Stream &stream, PendingMessage &message);
+  // It has been named.
+  void passed(const PendingMessage &message);
   bool windows_grow(std::uint32_t by);
   void windows_shrink(std::uint32_t by) { windows_ -= std::min<std::uint64_t>(by, windows_); }
   void count_out(std::size_t bytes) { counters_.bytes_out += bytes; }
@@ -120,6 +123,7 @@ private:
   bool take_for_stream(const Header &header, Span payload);
   bool claim(Span numbers, std::vector<Fd> &rights);
   Stream &add(std::uint32_t id, bool messages);
+  void describe(Stream &stream, PendingMessage &message, Described one);
   bool is_mine(std::uint32_t id) const { return (id & 1) == (role_ == Role::Initiator ? 1U : 0U); }
   bool is_new(std::uint32_t id) const { return !is_mine(id) && id > last_peer_id_; }
   bool was_used(std::uint32_t id) const
@@ -161,6 +165,9 @@ private:
   std::map<std::uint32_t, Unclaimed> unclaimed_;
   std::uint64_t unclaimed_bytes_ = 0;
   std::unordered_map<std::uint32_t, std::uint32_t> uploads_; // of whose message it is part
+  std::size_t passing_ = 0;                                  // described and not named yet
+  std::uint64_t passing_memory_ = 0;
+  std::vector<std::uint32_t> waiting_to_pass_; // streams
   std::uint64_t windows_ = 0;
   // Shared with what is deferred, which may come after the end.
   std::shared_ptr<Link *> self_;

@@ -3,6 +3,7 @@
 #include "stream.hh"
 
 #include <algorithm>
+#include <iterator>
 
 #include "link.hh"
 
@@ -111,8 +112,7 @@ bool Stream::receive_bytes()
   }
   if (!received->rights.empty()) {
     const Span data = room.subspan(header_size, received->size);
-    pending_.emplace().data.assign(data.begin(), data.end());
-    link_.pass(*this, std::move(received->rights), pending_->objects, pending_->uploads);
+    push(data, std::move(received->rights));
     return true;
   }
   Header header{FrameType::Data};
@@ -148,8 +148,8 @@ void Stream::push(Span data, std::vector<Fd> rights)
 {
   used_ = Clock::now();
   pending_.emplace().data.assign(data.begin(), data.end());
-  if (!rights.empty())
-    link_.pass(*this, std::move(rights), pending_->objects, pending_->uploads);
+  for (Fd &fd : rights)
+    pending_->passes.push_back(describe(std::move(fd)));
   link_.schedule(*this);
 }
 
@@ -165,7 +165,11 @@ bool Stream::send_pending()
   const std::size_t left = pending.data.size() - pending.sent;
   const std::size_t size = std::min(left, sendable());
 
-  if (pending.uploads || credit_ <= frame_cost || size < std::min(left, least_piece))
+  if (credit_ <= frame_cost || size < std::min(left, least_piece))
+    return false;
+  if (size == left && !pending.passes.empty() && !link_.pass(*this, pending))
+    return false;
+  if (pending.uploads)
     return false;
 
   Header header{FrameType::Data};
@@ -187,10 +191,28 @@ bool Stream::send_pending()
 
   for (const std::uint32_t object : pending.objects)
     link_.out().append(encode_number(object));
+  link_.passed(pending);
   pending_.reset();
   if (on_idle_)
     on_idle_();
   return true;
+}
+
+// It can't be sent any more, but what has been described has to be named, or the peer would
+// keep it.  The peer knows already that this direction has ended.
+void Stream::drop_pending()
+{
+  if (!pending_)
+    return;
+  if (!pending_->objects.empty()) {
+    Bytes numbers;
+    for (const std::uint32_t object : pending_->objects)
+      std::ranges::copy(encode_number(object), std::back_inserter(numbers));
+    link_.send({FrameType::Data, 0, static_cast<std::uint16_t>(pending_->objects.size()), id_, 0},
+               numbers);
+    link_.passed(*pending_);
+  }
+  pending_.reset();
 }
 
 void Stream::read_end()
@@ -215,6 +237,9 @@ bool Stream::data(const Header &header, Span data, std::vector<Fd> rights)
 {
   const auto cost = static_cast<std::uint32_t>(data.size()) + frame_cost;
 
+  // The rest of what was to be passed when this direction ended.
+  if (data.empty() && header.rights && (peer_shut_write_ || in_ended_))
+    return true;
   if (cost > allowance_ || peer_shut_write_)
     return false;
   allowance_ -= cost;
@@ -386,7 +411,7 @@ void Stream::shut(std::uint8_t flags)
     peer_shut_write_ = true;
   if ((flags & shut_read) && !out_ended_) {
     out_ended_ = true;
-    pending_.reset();
+    drop_pending();
     if (local_ && local_->way() == Way::Both && !in_ended_)
       local_->shut(true, false); // who writes gets EPIPE
     if (on_idle_)
@@ -413,6 +438,7 @@ void Stream::fail(int error)
     return;
   link_.send({FrameType::Reset, 0, 0, id_, 4}, encode_number(static_cast<std::uint32_t>(error)));
   out_ended_ = in_ended_ = true;
+  drop_pending();
   queue_.clear();
   finish();
 }

@@ -20,17 +20,21 @@
 
 #include "local.hh"
 #include "loop.hh"
+#include "rights.hh"
 
 namespace qtfs::uds {
 
 class Link;
 
-// What has been read and not been sent.
+// What has been read and not been sent.  What it passes is described to the peer just
+// before its end, when nothing but memory files that are under way can hold that up.
 struct PendingMessage {
   Bytes data;
   std::size_t sent = 0;
-  std::vector<std::uint32_t> objects;
-  unsigned uploads = 0; // that have to end before
+  std::vector<Described> passes;
+  std::vector<std::uint32_t> objects; // numbers of what has been described
+  std::uint64_t memory = 0;           // bytes of that
+  unsigned uploads = 0;               // that have to end before
 };
 
 // What has come and not been taken.
@@ -81,6 +85,7 @@ private:
   bool receive_bytes();
   bool receive_one_message();
   bool send_pending();
+  void drop_pending();
   void read_end();
   bool read_failed(std::error_code error);
   std::size_t sendable() const;

@@ -14,15 +14,16 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 
 #include "control.hh"
 #include "fd.hh"
 #include "frame.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::uds::test {
 
@@ -111,30 +112,23 @@ std::string unused_port()
   return std::to_string(ntohs(address.sin_port));
 }
 
-sockaddr_un unix_address(const std::string &path)
-{
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof(address.sun_path) - 1));
-  return address;
-}
-
+// The name is there a moment before somebody listens.
 Fd connect_to(const std::string &path, int type = SOCK_STREAM)
 {
-  const sockaddr_un address = unix_address(path);
-  Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+  Result<Fd> fd = errno_code(ECONNREFUSED);
 
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0)
-    fd.reset();
-  return fd;
+  wait_until([&] {
+    fd = unix_connect(path, type | SOCK_CLOEXEC);
+    return fd || fd.error().value() != ECONNREFUSED;
+  });
+  return fd ? std::move(*fd) : Fd();
 }
 
 Fd listen_on(const std::string &path)
 {
-  const sockaddr_un address = unix_address(path);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)), 0);
+  EXPECT_FALSE(unix_bind(fd.get(), path));
   EXPECT_EQ(::listen(fd.get(), 64), 0);
   return fd;
 }
@@ -373,6 +367,94 @@ TEST_F(Proxies, LoseNoDescriptor)
   EXPECT_TRUE(
     wait_until([&] { return descriptors(a_) <= before_a && descriptors(b_) <= before_b; }))
     << descriptors(a_) << " " << before_a << " " << descriptors(b_) << " " << before_b;
+}
+
+namespace {
+
+constexpr off_t memory_size = 64 << 20; // the most that is copied
+
+Fd memory_file()
+{
+  Fd fd(::memfd_create("test", MFD_CLOEXEC));
+
+  EXPECT_EQ(::ftruncate(fd.get(), memory_size), 0);
+  return fd;
+}
+
+void pass(int socket, int fd)
+{
+  char byte = 'p';
+  iovec part = {&byte, 1};
+  msghdr message = {};
+  Ancillary ancillary;
+
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  ancillary.put(message, std::array{fd});
+  EXPECT_EQ(::sendmsg(socket, &message, MSG_NOSIGNAL), 1);
+}
+
+// The size of the file that is passed; -1: none.
+off_t receive_file(int socket)
+{
+  char byte = 0;
+  iovec part = {&byte, 1};
+  msghdr message = {};
+  Ancillary ancillary;
+  struct stat st;
+
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  ancillary.make_room(message);
+  pollfd poll = {socket, POLLIN, 0};
+  if (::poll(&poll, 1, 60000) != 1 || ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
+    return -1;
+  const Ancillary::Received got = Ancillary::take(message);
+  return got.rights.size() == 1 && ::fstat(got.rights[0].get(), &st) == 0 ? st.st_size : -1;
+}
+
+} // namespace
+
+// More than the peer would keep for messages that haven't come.
+TEST_F(Proxies, PassMuchMemoryAtATime)
+{
+  const Fd listener = listen_on(a("/run/s/x"));
+  ASSERT_TRUE(wait_until([&] { return is_socket(b("/run/s/x")); }));
+  const Fd file = memory_file();
+  std::vector<Fd> clients;
+  std::vector<Fd> served;
+
+  for (int i = 0; i < 6; i++) {
+    clients.push_back(connect_to(b("/run/s/x")));
+    served.emplace_back(::accept(listener.get(), nullptr, nullptr));
+  }
+  for (const Fd &client : clients)
+    pass(client.get(), file.get());
+  for (const Fd &one : served)
+    EXPECT_EQ(receive_file(one.get()), memory_size);
+  EXPECT_EQ(status("a", "violations"), 0);
+}
+
+// Nor does it keep what no message will ever name.
+TEST_F(Proxies, ForgetWhatNobodyTakes)
+{
+  const Fd listener = listen_on(a("/run/s/x"));
+  ASSERT_TRUE(wait_until([&] { return is_socket(b("/run/s/x")); }));
+  const Fd file = memory_file();
+
+  for (int i = 0; i < 8; i++) {
+    const Fd client = connect_to(b("/run/s/x"));
+    const Fd served(::accept(listener.get(), nullptr, nullptr));
+    const std::int64_t before = status("b", "descriptors");
+    pass(client.get(), file.get());
+    // While it is under way.
+    EXPECT_TRUE(wait_until([&] { return status("b", "descriptors") == before + 1; }));
+  }
+  const Fd client = connect_to(b("/run/s/x"));
+  const Fd served(::accept(listener.get(), nullptr, nullptr));
+  pass(client.get(), file.get());
+  EXPECT_EQ(receive_file(served.get()), memory_size);
+  EXPECT_EQ(status("a", "violations"), 0);
 }
 
 namespace {
