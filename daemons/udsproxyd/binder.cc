@@ -4,6 +4,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -24,6 +25,11 @@ namespace {
 
 constexpr std::string_view proc = "/.proc"; // in the helper's root
 constexpr timeval answer_limit = {10, 0};
+
+struct Answer {
+  std::uint32_t number = 0; // of the request; 0: it is ready
+  int error = 0;
+};
 
 // ---- in the helper ----
 
@@ -71,25 +77,35 @@ int bind_as(int socket, int directory, const std::string &path)
   return error;
 }
 
+bool send_answer(int channel, const Answer &answer)
+{
+  return ::send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer);
+}
+
+// A request is its number and the path, with the socket and the directory.
 [[noreturn]] void serve(int channel)
 {
-  std::array<std::byte, longest_unix_path + 1> room;
-  int ready = 0;
+  std::array<char, sizeof(std::uint32_t) + longest_unix_path + 1> room;
+  Answer ready;
 
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::umask(0);
   if (!leave())
-    ready = errno;
-  if (::send(channel, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready) || ready)
+    ready.error = errno;
+  if (!send_answer(channel, ready) || ready.error)
     ::_exit(1);
   // It blocks; receive_message() doesn't.
   for (std::byte first; ::recv(channel, &first, 1, MSG_PEEK) > 0;) {
-    Result<Datagram> request = receive_message(channel, room);
-    int error = EPROTO;
-    if (request && request->rights.size() == 2)
-      error = bind_as(request->rights[0].get(), request->rights[1].get(),
-                      std::string(reinterpret_cast<const char *>(room.data()), request->size));
-    if (::send(channel, &error, sizeof(error), MSG_NOSIGNAL) != sizeof(error))
+    const Result<Datagram> request =
+      receive_message(channel, std::as_writable_bytes(std::span(room)));
+    Answer answer = {0, EPROTO};
+    if (request && request->rights.size() == 2 && request->size > sizeof(answer.number)) {
+      std::memcpy(&answer.number, room.data(), sizeof(answer.number));
+      answer.error =
+        bind_as(request->rights[0].get(), request->rights[1].get(),
+                {room.data() + sizeof(answer.number), request->size - sizeof(answer.number)});
+    }
+    if (!send_answer(channel, answer))
       break;
   }
   ::_exit(0);
@@ -97,13 +113,16 @@ int bind_as(int socket, int directory, const std::string &path)
 
 // ---- in the proxy ----
 
-std::error_code answer(int channel)
+// Earlier ones may come yet, that weren't waited for any longer.
+std::error_code receive_answer(int channel, std::uint32_t number)
 {
-  int error = 0;
+  Answer answer;
 
-  if (::recv(channel, &error, sizeof(error), 0) != sizeof(error))
-    return errno_code(ETIMEDOUT);
-  return errno_code(error);
+  do
+    if (::recv(channel, &answer, sizeof(answer), 0) != sizeof(answer))
+      return errno_code(ETIMEDOUT);
+  while (answer.number != number);
+  return errno_code(answer.error);
 }
 
 } // namespace
@@ -131,7 +150,7 @@ std::error_code Binder::start()
     serve(theirs.get());
   }
   theirs.reset();
-  if (const std::error_code error = answer(ours.get()))
+  if (const std::error_code error = receive_answer(ours.get(), 0))
     return error;
   channel_ = std::move(ours);
   return {};
@@ -140,18 +159,20 @@ std::error_code Binder::start()
 std::error_code Binder::bind(int socket, int directory, const std::string &path) const
 {
   const std::array<int, 2> fds = {socket, directory};
-  iovec part = {const_cast<char *>(path.data()), path.size()};
+  std::uint32_t number = ++last_;
+  std::array<iovec, 2> parts = {
+    {{&number, sizeof(number)}, {const_cast<char *>(path.data()), path.size()}}};
   msghdr message = {};
   Ancillary ancillary;
 
   if (path.size() > longest_unix_path)
     return errno_code(ENAMETOOLONG);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   ancillary.put(message, fds);
   if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) < 0)
     return last_error();
-  return answer(channel_.get());
+  return receive_answer(channel_.get(), number);
 }
 
 } // namespace qtfs::uds

@@ -11,6 +11,7 @@
 #ifndef QTFS_UDS_BINDER_HH
 #define QTFS_UDS_BINDER_HH
 
+#include <cstdint>
 #include <string>
 #include <sys/types.h>
 
@@ -37,6 +38,7 @@ public:
 private:
   Fd channel_;
   pid_t pid_ = -1;
+  mutable std::uint32_t last_ = 0; // request
 };
 
 } // namespace qtfs::uds

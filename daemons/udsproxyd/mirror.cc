@@ -108,6 +108,7 @@ void Mirror::give_up()
   while (!waiting_.empty() && waiting_.front().until <= now)
     waiting_.pop_front();
   drop_idle();
+  pass_on(); // there may have been no stream left for it
 }
 
 // ---- datagrams ----

@@ -96,7 +96,8 @@ void Mounted::take(const qtfs_uds_event &event)
   if (answer(ask))
     return;
   waiting_.push_back(std::move(ask));
-  retry();
+  if (!timer_) // or those who come would put off those who wait
+    retry();
 }
 
 // False: it isn't known yet.
