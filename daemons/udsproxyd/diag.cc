@@ -49,7 +49,7 @@ dev_t device_of(std::uint32_t kernel)
   return makedev(kernel >> 20, kernel & 0xfffff);
 }
 
-std::optional<unix_diag_vfs> file_of(const nlmsghdr &header)
+std::optional<unix_diag_vfs> file_in(const nlmsghdr &header)
 {
   const auto *message = reinterpret_cast<const unix_diag_msg *>(NLMSG_DATA(&header));
   const auto *attribute = reinterpret_cast<const rtattr *>(message + 1);
@@ -97,23 +97,40 @@ Result<BoundSockets> BoundSockets::now()
         return errno_code(EOPNOTSUPP);
       const auto *message = reinterpret_cast<const unix_diag_msg *>(NLMSG_DATA(header));
       const std::optional<SocketType> type = socket_type(message->udiag_type);
-      const std::optional<unix_diag_vfs> file = file_of(*header);
+      const std::optional<unix_diag_vfs> file = file_in(*header);
       if (!type || !file)
         continue;
       const bool ready = *type == SocketType::Datagram || message->udiag_state == TCP_LISTEN;
       // An accepted connection has the name of who listened.
-      BoundSocket &socket = all.sockets_[{device_of(file->udiag_vfs_dev), file->udiag_vfs_ino}];
+      const File at = {device_of(file->udiag_vfs_dev), file->udiag_vfs_ino};
+      BoundSocket &socket = all.sockets_[at];
       if (!socket.ready)
         socket = {*type, ready};
+      all.files_[message->udiag_ino] = at;
     }
   }
 }
 
+BoundSockets::File BoundSockets::file_of(const struct stat &st)
+{
+  return {st.st_dev, static_cast<std::uint32_t>(st.st_ino)};
+}
+
 const BoundSocket *BoundSockets::find(const struct stat &st) const
 {
-  const auto found = sockets_.find({st.st_dev, static_cast<std::uint32_t>(st.st_ino)});
+  const auto found = sockets_.find(file_of(st));
 
   return found == sockets_.end() ? nullptr : &found->second;
+}
+
+bool BoundSockets::is_bound(int socket, const struct stat &st) const
+{
+  struct stat own;
+  if (::fstat(socket, &own) != 0)
+    return false;
+  const auto found = files_.find(static_cast<std::uint32_t>(own.st_ino));
+
+  return found != files_.end() && found->second == file_of(st);
 }
 
 // The type is compared before anything else is looked at, so that the wrong one

@@ -28,10 +28,16 @@ public:
 
   // The socket of the file; nullptr: none that is known.
   const BoundSocket *find(const struct stat &st) const;
+  // Whether @socket, a descriptor, is bound to the file.
+  bool is_bound(int socket, const struct stat &st) const;
 
 private:
   // The kernel tells only half of an inode's number.
-  std::map<std::pair<dev_t, std::uint32_t>, BoundSocket> sockets_;
+  using File = std::pair<dev_t, std::uint32_t>;
+  static File file_of(const struct stat &st);
+
+  std::map<File, BoundSocket> sockets_;
+  std::map<std::uint32_t, File> files_; // by the socket's own inode
 };
 
 // Whether the socket file @fd (O_PATH) is anybody's, and of what type.  A listening

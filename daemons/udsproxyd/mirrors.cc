@@ -308,6 +308,8 @@ void Mirrors::show(const Announcement &announcement)
 
 void Mirrors::adopt(std::vector<Fd> sockets)
 {
+  const Result<BoundSockets> bound = BoundSockets::now();
+
   for (Fd &socket : sockets) {
     std::string path = bound_path(socket.get());
     // As the binder named it, or as it is seen from outside.
@@ -318,7 +320,9 @@ void Mirrors::adopt(std::vector<Fd> sockets)
     socklen_t size = sizeof(type);
     struct stat st;
     ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size);
-    if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISSOCK(st.st_mode) || !socket_type(type)) {
+    // By now the name may be somebody else's.
+    if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISSOCK(st.st_mode) || !socket_type(type) ||
+        (bound && !bound->is_bound(socket.get(), st))) {
       if (store_)
         store_(socket.get(), false);
       continue;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t most_links = 8; // that the peer may have at a time
 constexpr auto first_pause = std::chrono::milliseconds(100);
 constexpr auto longest_pause = std::chrono::seconds(5);
+constexpr auto without_descriptors = std::chrono::seconds(1);
 constexpr auto settle = std::chrono::milliseconds(100); // of an edited whitelist
 
 // The service manager has it, too, until it is told otherwise.
@@ -162,8 +163,14 @@ void Proxy::accept()
   Fd socket(::accept4(listener_.get(), reinterpret_cast<sockaddr *>(&from), &size,
                       SOCK_CLOEXEC | SOCK_NONBLOCK));
 
-  if (!socket)
+  if (!socket) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      spdlog::warn("the peer has to wait: {}", last_error().message());
+      listening_.want(0);
+      listening_pause_ = loop_.after(without_descriptors, [this] { listening_.want(EPOLLIN); });
+    }
     return;
+  }
   if (!options_.peer.same_host(from)) {
     static RateLimit limit;
     unsigned suppressed = 0;

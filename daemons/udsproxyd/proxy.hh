@@ -64,6 +64,7 @@ private:
 
   Fd listener_;
   Loop::Watch listening_;
+  Loop::Timer listening_pause_;
   std::vector<std::unique_ptr<Link>> accepted_;
 
   std::unique_ptr<Link> link_;

@@ -15,8 +15,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -48,7 +50,7 @@ bool wait_until(const std::function<bool()> &condition, std::chrono::seconds lim
 class Process {
 public:
   Process() = default;
-  Process(std::vector<std::string> args, const std::string &output)
+  Process(std::vector<std::string> args, const std::string &output, int input = STDIN_FILENO)
   {
     std::vector<char *> argv;
     argv.reserve(args.size() + 1);
@@ -58,6 +60,7 @@ public:
     pid_ = ::fork();
     if (pid_ == 0) {
       Fd out(::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+      ::dup2(input, STDIN_FILENO);
       ::dup2(out.get(), STDOUT_FILENO);
       ::dup2(out.get(), STDERR_FILENO);
       ::execv(argv[0], argv.data());
@@ -621,6 +624,68 @@ TEST_F(Proxies, EndTheLinkOfWhoBreaksTheRules)
     EXPECT_EQ(status("a", "violations"), static_cast<std::int64_t>(i + 1));
   }
   EXPECT_TRUE(connect_to(b("/run/s/x")));
+}
+
+// A connection that can't be accepted must not keep the processor busy.
+TEST_F(Proxies, RestWhereThereAreNoDescriptorsLeft)
+{
+  ASSERT_TRUE(wait_until([&] { return status("b", "links_made") == 2; }));
+  const std::string warning = "the peer has to wait: Too many open files";
+  const rlimit none = {3, 3};
+
+  ASSERT_EQ(::prlimit(b_.pid(), RLIMIT_NOFILE, &none, nullptr), 0);
+  const Malicious peer(port_b_);
+  EXPECT_TRUE(
+    wait_until([&] { return read_file(dir_ + "/b.log").find(warning) != std::string::npos; }));
+}
+
+namespace {
+
+// The listening socket of that name which the process has.
+Fd socket_of(pid_t pid, const std::string &name)
+{
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+
+  for (int i = 0; i < 256; i++) {
+    Fd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), i, 0)));
+    sockaddr_un address = {};
+    socklen_t size = sizeof(address);
+    if (!fd && errno == EPERM)
+      break;
+    if (fd && ::getsockname(fd.get(), reinterpret_cast<sockaddr *>(&address), &size) == 0 &&
+        address.sun_family == AF_UNIX && name == address.sun_path)
+      return fd;
+  }
+  return {};
+}
+
+} // namespace
+
+// What an earlier process has left is only taken over if it still has its name.
+TEST_F(Proxies, LeaveAloneWhoHasTakenTheirPlace)
+{
+  const std::string path = b("/run/s/x");
+  Fd listener = listen_on(a("/run/s/x"));
+  ASSERT_TRUE(wait_until([&] { return is_socket(path); }));
+  ASSERT_TRUE(connect_to(path));
+  const Fd left = socket_of(b_.pid(), "/run/s/x");
+  if (!left && errno == EPERM)
+    GTEST_SKIP() << "others' descriptors can't be had here";
+  ASSERT_TRUE(left);
+  b_.end(SIGKILL);
+
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  const Fd service = listen_on(path);
+  ASSERT_EQ(::unlink(a("/run/s/x").c_str()), 0);
+  listener = listen_on(a("/run/s/y"));
+  std::vector<std::string> args = command("b", port_b_, port_a_);
+  args.insert(args.begin(),
+              {"/bin/sh", "-c", "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"});
+  b_ = Process(args, dir_ + "/b.log", left.get());
+  // Then what the peer has and what is here have been compared.
+  ASSERT_TRUE(wait_until([&] { return is_socket(b("/run/s/y")); }));
+  ASSERT_TRUE(wait_until([&] { return status("b", "shown") == 1; }));
+  EXPECT_TRUE(is_socket(path));
 }
 
 TEST_F(Proxies, ExplainThemselves)
