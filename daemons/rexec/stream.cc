@@ -222,25 +222,37 @@ void Sink::update()
 // Not to a link that is behind: a peer who doesn't read would make it grow.
 void Sink::grant()
 {
-  if (ungranted_ < grant_least || link_.congested())
+  if (eof_ || ungranted_ < grant_least || link_.congested())
     return;
   allowed_ += ungranted_;
   link_.send(Type::Credit, id_, encode_number(std::exchange(ungranted_, 0)));
 }
 
+// What is typed at the end.
+std::string Sink::end_of_input() const
+{
+  termios modes = {};
+
+  if (::tcgetattr(fd_.get(), &modes) != 0 || !(modes.c_lflag & ICANON))
+    return {};
+  // At the end of a line the character means end of file, within one it ends the line.
+  std::string ends(line_open_ ? 2 : 1, static_cast<char>(modes.c_cc[VEOF]));
+  return ends;
+}
+
+// All has been written.
 void Sink::finish()
 {
   if (medium_ == Medium::Socket)
     ::shutdown(fd_.get(), SHUT_WR);
-  if (medium_ == Medium::Master) {
-    termios modes = {};
-    // At the end of a line the character means end of file, within one it ends the line.
-    if (::tcgetattr(fd_.get(), &modes) == 0 && (modes.c_lflag & ICANON)) {
-      const std::string ends(line_open_ ? 2 : 1, static_cast<char>(modes.c_cc[VEOF]));
-      [[maybe_unused]] const ssize_t n = ::write(fd_.get(), ends.data(), ends.size());
-    }
+  if (medium_ == Medium::Master && !std::exchange(end_typed_, true)) {
+    pending_ = end_of_input();
+    done_ = write(pending_);
+    if (!ended_ && done_ < pending_.size())
+      watch_.want(EPOLLOUT); // and then here again
   }
-  close();
+  if (!ended_ && done_ == pending_.size())
+    close();
 }
 
 void Sink::fail()

@@ -89,6 +89,7 @@ private:
   void ready(std::uint32_t events);
   std::size_t write(std::string_view bytes);
   void grant();
+  std::string end_of_input() const;
   void finish();
   void fail();
   void close();
@@ -106,6 +107,7 @@ private:
   bool eof_ = false;
   bool ended_ = false;
   bool line_open_ = false; // the last byte was no end of a line
+  bool end_typed_ = false; // to a terminal
 };
 
 } // namespace qtfs::rexec

@@ -5,11 +5,14 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <termios.h>
 
 #include "streams.hh"
 
@@ -47,6 +50,17 @@ std::size_t drain(int fd)
   for (ssize_t n; (n = ::read(fd, chunk.data(), chunk.size())) > 0;)
     sum += static_cast<std::size_t>(n);
   return sum;
+}
+
+// Whether there is an end of file behind what there is.
+bool drained_to_the_end(int fd)
+{
+  std::array<char, 4096> chunk;
+  ssize_t n = 0;
+
+  while ((n = ::read(fd, chunk.data(), chunk.size())) > 0)
+    continue;
+  return n == 0;
 }
 
 bool at_end(int fd)
@@ -258,6 +272,29 @@ TEST_F(StreamsTest, SettlingTakesTheEndAlong)
   in.writer.reset();
   a->streams.settle();
   EXPECT_TRUE(a->streams.sources_ended());
+}
+
+// Nor does the end of input get lost where a terminal takes nothing just now.
+TEST_F(StreamsTest, TheEndReachesATerminalThatIsFull)
+{
+  const Fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(master);
+  ASSERT_EQ(::grantpt(master.get()) + ::unlockpt(master.get()), 0);
+  const Fd terminal(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(terminal);
+  termios modes = {};
+  ASSERT_EQ(::tcgetattr(terminal.get(), &modes), 0);
+  modes.c_lflag &= ~tcflag_t{ECHO};
+  ASSERT_EQ(::tcsetattr(terminal.get(), TCSANOW, &modes), 0);
+
+  b->streams.add_sink(0, Fd(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0)), Medium::Master);
+  while (::write(master.get(), "\n", 1) > 0)
+    continue;
+  EXPECT_EQ(errno, EAGAIN);
+  a->link.send(Type::Eof, 0);
+  run_idle();
+  EXPECT_TRUE(run_until([&] { return drained_to_the_end(terminal.get()); }));
+  EXPECT_TRUE(b->streams.sinks_ended());
 }
 
 // ---- who doesn't keep to the rules ----
