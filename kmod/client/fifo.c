@@ -138,6 +138,8 @@ static ssize_t fifo_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			done += n;
 		else if (n == -EAGAIN && waits(iocb))
 			n = qtfs_poll_wait(iocb->ki_filp, EPOLLOUT);
+		else if (!n)
+			n = -EIO;	/* no pipe takes nothing and says so */
 		if (n < 0)
 			break;
 	}
