@@ -136,19 +136,21 @@ TEST(LoopTest, AFileIsAlwaysReadyWhereItIsWanted)
   const std::string name = dir.path() + "/file";
   const Fd file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   Loop loop;
+  Loop::Timer end;
   int calls = 0;
 
   ASSERT_TRUE(file);
   Loop::Watch watch = loop.watch(file.get(), EPOLLERR, [&](std::uint32_t events) {
     EXPECT_EQ(events, std::uint32_t{EPOLLOUT});
-    if (++calls == 2)
-      watch.want(0);
+    if (++calls < 2)
+      return;
+    watch.want(0);
+    end = loop.after(milliseconds(10), [&] { loop.stop(); });
   });
   const Loop::Timer want = loop.after(milliseconds(1), [&] {
     EXPECT_EQ(calls, 0);
     watch.want(EPOLLOUT);
   });
-  const Loop::Timer end = loop.after(milliseconds(10), [&] { loop.stop(); });
   loop.run();
   EXPECT_EQ(calls, 2);
 }
