@@ -219,13 +219,11 @@ int qtfs_refresh_dentry(struct dentry *dentry)
 	struct qtfs_attr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_GETATTR,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.reply = &rep,
 	};
 	int error;
 
-	if (!rpc.node)
-		return -ESTALE;
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (!error)
 		qtfs_update_inode(inode, &rep.attr, &rpc.age);
@@ -329,7 +327,7 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 	struct qtfs_attr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_SETATTR,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.body = &body,
 		.reply = &rep,
 	};
@@ -340,7 +338,7 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 		qtfs_clean(inode);
 	fill_setattr(&body, iattr);
 	if ((iattr->ia_valid & ATTR_SIZE) && (iattr->ia_valid & ATTR_FILE))
-		rpc.open = qtfs_file(iattr->ia_file)->open;
+		rpc.file = qtfs_file(iattr->ia_file);
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (error) {
 		qtfs_expire_attr(inode);
@@ -372,7 +370,7 @@ int qtfs_statfs(struct dentry *dentry, struct kstatfs *st)
 	struct qtfs_statfs_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_STATFS,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.reply = &rep,
 	};
 	int error;

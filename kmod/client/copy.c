@@ -15,7 +15,6 @@ static loff_t copy_rpc(struct file *in, loff_t from, struct file *out, loff_t to
 {
 	struct inode *inode = file_inode(out);
 	struct qtfs_copy body = {
-		.from = cpu_to_le64(qtfs_file(in)->open),
 		.from_offset = cpu_to_le64(from),
 		.offset = cpu_to_le64(to),
 		.len = cpu_to_le64(len),
@@ -24,7 +23,8 @@ static loff_t copy_rpc(struct file *in, loff_t from, struct file *out, loff_t to
 	struct qtfs_copy_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_COPY,
-		.open = qtfs_file(out)->open,
+		.file = qtfs_file(out),
+		.from = qtfs_file(in),
 		.body = &body,
 		.reply = &rep,
 	};

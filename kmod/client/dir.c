@@ -138,7 +138,7 @@ static int entries_fetch(struct file *file, u64 cookie)
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READDIR,
-		.open = qf->open,
+		.file = qf,
 		.body = &body,
 		.in_max = size,
 	};

@@ -29,14 +29,12 @@ static int fifo_rpc(struct file *file, u64 number, u32 step, struct qtfs_open_re
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_OPEN_FIFO,
-		.node = qtfs_dentry_node(file_dentry(file)),
+		.dentry = file_dentry(file),
 		.body = &body,
 		.reply = rep,
 	};
 	int error;
 
-	if (!rpc.node)
-		return -ESTALE;
 	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
 	*age = rpc.age;
 	return error;
@@ -85,13 +83,12 @@ static int fifo_release(struct inode *inode, struct file *file)
 {
 	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
 	struct qtfs_file *qf = qtfs_file(file);
-	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE, .file = qf };
 	int error;
 
 	if (!qf)
 		return 0;
 	qtfs_poll_end(session, qf);
-	rpc.open = qf->open;
 	error = qtfs_rpc_call(session, &rpc);
 	if (error && error != -ESTALE)
 		qtfs_file_put(session, qf);

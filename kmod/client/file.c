@@ -30,7 +30,7 @@ ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to)
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READ,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.in_max = size,
 	};
@@ -161,7 +161,7 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 	struct qtfs_write_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_WRITE,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.reply = &rep,
 	};
@@ -277,7 +277,7 @@ static loff_t seek_data(struct file *file, loff_t offset, int whence)
 	struct qtfs_lseek_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LSEEK,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.reply = &rep,
 	};
@@ -319,7 +319,7 @@ static long qtfs_fallocate(struct file *file, int mode, loff_t offset, loff_t le
 	struct qtfs_attr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FALLOCATE,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.reply = &rep,
 	};

@@ -12,7 +12,7 @@ int qtfs_fileattr_get(struct dentry *dentry, struct file_kattr *fa)
 	struct qtfs_fileattr rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FILEATTR_GET,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.reply = &rep,
 	};
 	int error;
@@ -46,7 +46,7 @@ int qtfs_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fil
 	struct qtfs_attr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FILEATTR_SET,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.body = &body,
 		.reply = &rep,
 	};

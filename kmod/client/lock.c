@@ -24,7 +24,7 @@ static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LOCK,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = body,
 		.reply = rep,
 	};

@@ -86,21 +86,19 @@ static struct qtfs_name name_of(const struct dentry *dentry)
 	return (struct qtfs_name){ dentry->d_name.name, dentry->d_name.len };
 }
 
-/* Asks the server where @name in @dir leads; @known is the node it had or 0. */
-static int lookup_rpc(struct dentry *dir, const struct qstr *name, u64 known,
+/* Asks the server where @name in @dir leads; @known is the dentry it has here, or NULL. */
+static int lookup_rpc(struct dentry *dir, const struct qstr *name, struct dentry *known,
 		      struct qtfs_entry_rep *rep, struct qtfs_age *age)
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LOOKUP,
-		.node = qtfs_dentry_node(dir),
-		.node2 = known,
+		.dentry = dir,
+		.known = known,
 		.name[0] = { name->name, name->len },
 		.reply = rep,
 	};
 	int error;
 
-	if (!rpc.node)
-		return -ESTALE;
 	error = qtfs_rpc_call(qtfs_session_of(dir->d_sb), &rpc);
 	*age = rpc.age;
 	return error;
@@ -125,7 +123,7 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 	u64 number;
 	int error;
 
-	error = lookup_rpc(parent, name, qtfs_dentry_node(dentry), &rep, &age);
+	error = lookup_rpc(parent, name, dentry, &rep, &age);
 	if (error == -ENOENT || error == -ESTALE || error == -ENOTDIR)
 		return 0;
 	if (error)
@@ -232,7 +230,7 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 		return ERR_PTR(-ENAMETOOLONG);
 
 	parent = dget_parent(dentry);
-	error = lookup_rpc(parent, &dentry->d_name, 0, &rep, &age);
+	error = lookup_rpc(parent, &dentry->d_name, NULL, &rep, &age);
 	dput(parent);
 	if (error == -ENOENT) {
 		lookup_failed(dentry, &age);
@@ -314,7 +312,7 @@ static int make_entry(struct inode *dir, struct dentry *dentry, struct qtfs_rpc 
 	struct dentry *alias;
 	int error;
 
-	rpc->node = qtfs_dentry_node(dentry->d_parent);
+	rpc->dentry = dentry->d_parent;
 	rpc->name[0] = name_of(dentry);
 	rpc->reply = &rep;
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), rpc);
@@ -383,7 +381,7 @@ static int qtfs_link(struct dentry *old_dentry, struct inode *dir, struct dentry
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LINK,
-		.node2 = qtfs_dentry_node(old_dentry),
+		.dentry2 = old_dentry,
 	};
 
 	qtfs_expire_attr(d_inode(old_dentry));
@@ -395,7 +393,7 @@ static int remove_entry(struct inode *dir, struct dentry *dentry, enum qtfs_op o
 	struct inode *inode = d_inode(dentry);
 	struct qtfs_rpc rpc = {
 		.op = op,
-		.node = qtfs_dentry_node(dentry->d_parent),
+		.dentry = dentry->d_parent,
 		.name[0] = name_of(dentry),
 	};
 	int error;
@@ -431,8 +429,8 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 	struct qtfs_rename body = { .flags = cpu_to_le32(flags) };
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_RENAME,
-		.node = qtfs_dentry_node(old_dentry->d_parent),
-		.node2 = qtfs_dentry_node(new_dentry->d_parent),
+		.dentry = old_dentry->d_parent,
+		.dentry2 = new_dentry->d_parent,
 		.name = { name_of(old_dentry), name_of(new_dentry) },
 		.body = &body,
 	};
@@ -475,7 +473,7 @@ static int open_rpc(struct inode *dir, struct dentry *dentry, struct file *file,
 		.mode = cpu_to_le32(mode & S_IALLUGO),
 	};
 
-	rpc->node = qtfs_dentry_node(dentry->d_parent);
+	rpc->dentry = dentry->d_parent;
 	rpc->name[0] = name_of(dentry);
 	if (open_flags & O_CREAT) {
 		rpc->op = QTFS_OP_CREATE;
@@ -578,7 +576,7 @@ static int qtfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_TMPFILE,
-		.node = qtfs_dentry_node(dentry->d_parent),
+		.dentry = dentry->d_parent,
 		.body = &body,
 		.reply = &rep,
 	};

@@ -153,7 +153,7 @@ static void give_back_opens(struct qtfs_session *session)
 	llist_for_each_entry_safe(file, next, list, list) {
 		struct qtfs_rpc rpc = {
 			.op = QTFS_OP_RELEASE,
-			.open = file->open,
+			.file = file,
 		};
 
 		send_patiently(session, &rpc, true);

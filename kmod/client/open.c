@@ -58,7 +58,7 @@ static void file_free(struct qtfs_file *qf)
 /* Drops a reference; the last one gives the open back to the server. */
 void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf)
 {
-	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE, .open = qf->open };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_RELEASE, .file = qf };
 	int error;
 
 	if (!refcount_dec_and_test(&qf->ref))
@@ -122,15 +122,13 @@ int qtfs_open(struct inode *inode, struct file *file)
 	struct qtfs_open_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_OPEN,
-		.node = qtfs_dentry_node(file_dentry(file)),
+		.dentry = file_dentry(file),
 		.body = &body,
 		.reply = &rep,
 	};
 	int error;
 
-	if (!rpc.node)
-		return -ESTALE;
-	file->private_data = qtfs_deferred_take(file, rpc.node);
+	file->private_data = qtfs_deferred_take(file, qtfs_dentry_node(file_dentry(file)));
 	if (file->private_data)
 		return 0;
 	if (S_ISDIR(inode->i_mode))
@@ -262,7 +260,7 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	struct qtfs_fsync body = { .flags = cpu_to_le32(datasync ? QTFS_FSYNC_DATA : 0) };
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FSYNC,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 	};
 	int error;

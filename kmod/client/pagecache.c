@@ -39,7 +39,7 @@ static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READ,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.in = buf,
 		.in_max = buf->size,

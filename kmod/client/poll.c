@@ -94,7 +94,7 @@ static int poll_rpc(struct file *file, __poll_t events, bool watch, __poll_t *no
 	struct qtfs_poll_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_POLL,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.reply = &rep,
 	};

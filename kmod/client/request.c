@@ -108,6 +108,8 @@ static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const s
 
 	if (info->req_body)
 		memcpy(p, rpc->body, info->req_body);
+	if (rpc->op == QTFS_OP_COPY)
+		((struct qtfs_copy *)p)->from = cpu_to_le64(rpc->from_open);
 	p += info->req_body;
 	for (i = 0; i < groups->ngroups; i++, p += sizeof(__le32)) {
 		__le32 gid = cpu_to_le32(from_kgid_munged(&init_user_ns, groups->gid[i]));
@@ -119,6 +121,28 @@ static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const s
 		memcpy(p, rpc->name[i].name, rpc->name[i].len);
 		p += rpc->name[i].len;
 	}
+}
+
+/* Finds the server's numbers for what @rpc names. */
+static int rpc_resolve(struct qtfs_rpc *rpc)
+{
+	if (rpc->dentry) {
+		rpc->node = qtfs_dentry_node(rpc->dentry);
+		if (!rpc->node)
+			return -ESTALE;
+	}
+	if (rpc->dentry2) {
+		rpc->node2 = qtfs_dentry_node(rpc->dentry2);
+		if (!rpc->node2)
+			return -ESTALE;
+	}
+	if (rpc->known)
+		rpc->node2 = qtfs_dentry_node(rpc->known);
+	if (rpc->file)
+		rpc->open = rpc->file->open;
+	if (rpc->from)
+		rpc->from_open = rpc->from->open;
+	return 0;
 }
 
 static struct qtfs_request *request_alloc(struct qtfs_session *session, const struct qtfs_rpc *rpc)
@@ -555,6 +579,9 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 
 	if (qtfs_fault(QTFS_FAULT_FAIL, rpc->op, &fault))
 		return -(int)fault;
+	error = rpc_resolve(rpc);
+	if (error)
+		return error;
 	req = request_alloc(session, rpc);
 	if (!req)
 		return -ENOMEM;
@@ -578,6 +605,9 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 	struct qtfs_request *req;
 	int error;
 
+	error = rpc_resolve(rpc);
+	if (error)
+		return error;
 	req = request_alloc(session, rpc);
 	if (!req)
 		return -ENOMEM;

@@ -16,6 +16,7 @@
 #include "ops.h"
 #include "transport/transport.h"
 
+struct qtfs_file;
 struct qtfs_link;
 struct qtfs_session;
 
@@ -61,9 +62,15 @@ struct qtfs_name {
 
 struct qtfs_rpc {
 	enum qtfs_op op;
-	u64 node;
+	struct dentry *dentry;		/* what it's done to or in */
+	struct dentry *dentry2;		/* the second one, where there are two */
+	struct dentry *known;		/* LOOKUP: the dentry of that name here, or NULL */
+	struct qtfs_file *file;
+	struct qtfs_file *from;		/* COPY */
+	u64 node;			/* the server's numbers for these */
 	u64 node2;
 	u64 open;
+	u64 from_open;
 	const void *body;		/* as large as the operation's in ops.h */
 	void *reply;			/* likewise; may be NULL */
 	struct qtfs_name name[2];

@@ -258,7 +258,7 @@ static int qtfs_sync_fs(struct super_block *sb, int wait)
 	/* There is no root any more when it is unmounted: that is not a sync(2). */
 	if (!wait || !sb->s_root)
 		return 0;
-	rpc.node = qtfs_dentry_node(sb->s_root);
+	rpc.dentry = sb->s_root;
 	return qtfs_rpc_call(qtfs_session_of(sb), &rpc);
 }
 

@@ -23,7 +23,7 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 	if (!dentry)
 		return ERR_PTR(-ECHILD);
 
-	rpc.node = qtfs_dentry_node(dentry);
+	rpc.dentry = dentry;
 	rpc.in = qtfs_buf_alloc(QTFS_PATH_MAX, GFP_KERNEL);
 	if (!rpc.in)
 		return ERR_PTR(-ENOMEM);

@@ -169,7 +169,7 @@ static int run_start(struct write_run *run)
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_WRITE,
-		.open = run->writer->open,
+		.file = run->writer,
 		.body = &body,
 		.out = run->buf,
 		.out_len = run->buf->size,
@@ -348,7 +348,7 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READ,
-		.open = qtfs_file(file)->open,
+		.file = qtfs_file(file),
 		.body = &body,
 		.in_max = folio_size(folio),
 	};

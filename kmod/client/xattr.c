@@ -18,7 +18,7 @@ ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *nam
 	struct qtfs_getxattr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = op,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.body = &body,
 		.reply = &rep,
 	};
@@ -74,7 +74,7 @@ int qtfs_xattr_store(struct dentry *dentry, const char *name, const void *value,
 	struct qtfs_setxattr body = { .flags = cpu_to_le32(flags) };
 	struct qtfs_rpc rpc = {
 		.op = value ? QTFS_OP_SETXATTR : QTFS_OP_REMOVEXATTR,
-		.node = qtfs_dentry_node(dentry),
+		.dentry = dentry,
 		.name[0] = { name, strlen(name) },
 	};
 	int error;
