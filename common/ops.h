@@ -125,7 +125,9 @@ enum qtfs_name_kind {
 	X(40, OPEN_FIFO, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
 	  sizeof(struct qtfs_open_fifo), sizeof(struct qtfs_open_rep))	\
 	X(41, POLL, QTFS_HAS_OPEN, NONE, NONE,				\
-	  sizeof(struct qtfs_poll), sizeof(struct qtfs_poll_rep))
+	  sizeof(struct qtfs_poll), sizeof(struct qtfs_poll_rep))	\
+	X(42, FIND, QTFS_HAS_NODE, PATH, NONE,				\
+	  sizeof(struct qtfs_find), sizeof(struct qtfs_entry_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

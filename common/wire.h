@@ -164,7 +164,11 @@ QTFS_ASSERT(sizeof(struct qtfs_hello) == 48);
  * versions: the only reply that has its body beside an error.
  */
 struct qtfs_hello_rep {
-	__u8 boot[16];		/* a random number, new when the server starts */
+	/*
+	 * Two random numbers: the first eight bytes are new when the server's machine
+	 * has been booted, the others when its module is loaded.
+	 */
+	__u8 boot[16];
 	__le64 session;
 	__le64 features;	/* agreed */
 	__le32 max_data;	/* agreed: the smaller of both */
@@ -181,6 +185,19 @@ struct qtfs_entry_rep {
 	struct qtfs_attr attr;
 };
 QTFS_ASSERT(sizeof(struct qtfs_entry_rep) == 160);
+
+/*
+ * FIND: a file that the client had a node of in an earlier session, by its path
+ * below node.  No symbolic link is followed.  ESTALE if there is another file now.
+ */
+struct qtfs_find {
+	__le64 ino;		/* as in qtfs_attr */
+	__le32 dev;
+	__le32 gen;
+	__le32 type;		/* of its mode: S_IFREG ... */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_find) == 24);
 
 /* GETATTR, SETATTR */
 struct qtfs_attr_rep {
@@ -458,7 +475,8 @@ QTFS_ASSERT(sizeof(struct qtfs_cancel) == 16);
 #define QTFS_LOCK_TEST		0x04	/* what is in the way? */
 #define QTFS_LOCK_WAIT		0x08	/* wait for it */
 #define QTFS_LOCK_CANCEL	0x10	/* no longer; success: the lock was got before */
-#define QTFS_LOCK_ALL		0x1f
+#define QTFS_LOCK_RECLAIM	0x20	/* it was this client's before the server restarted */
+#define QTFS_LOCK_ALL		0x3f
 
 struct qtfs_lock {
 	__le64 owner;		/* the client's number for who locks */
@@ -474,6 +492,7 @@ QTFS_ASSERT(sizeof(struct qtfs_lock) == 48);
 
 /* qtfs_lock_rep.flags */
 #define QTFS_LOCK_WAITING	0x01
+#define QTFS_LOCK_GRACE		0x02	/* not yet: clients are reclaiming; ask again */
 
 /* The first four are the answer to QTFS_LOCK_TEST; type 2: nothing is in the way. */
 struct qtfs_lock_rep {

@@ -72,6 +72,7 @@ int look_up(int directory, const char *name);
 
 int exec_attach(Call &call);
 int exec_lookup(Call &call);
+int exec_find(Call &call);
 int exec_readlink(Call &call);
 
 int exec_mkdir(Call &call);

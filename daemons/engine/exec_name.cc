@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "call.hh"
 
@@ -52,6 +53,31 @@ int exec_lookup(Call &call)
   if (!call.judge.allows(Section::Mount, call.child()))
     return EACCES;
   return call.reply(look_up(call.slot.node(), call.name()));
+}
+
+// A client comes back to a server that was restarted.  The path was made of names
+// that it had looked up one by one, so that nothing in it is to be followed, and what
+// counts for the policy is where the file is now.
+int exec_find(Call &call)
+{
+  const auto &body = call.slot.body<qtfs_find>();
+  const std::string path = "." + call.slot.name(0);
+  open_how how = {};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+
+  Fd fd(
+    static_cast<int>(::syscall(SYS_openat2, call.slot.node(), path.c_str(), &how, sizeof(how))));
+  struct stat st;
+  if (!fd || ::fstat(fd.get(), &st) != 0)
+    return errno;
+  const std::uint32_t device = major(st.st_dev) << 20 | minor(st.st_dev);
+  if (st.st_ino != le(body.ino) || device != le(body.dev) || (st.st_mode & S_IFMT) != le(body.type))
+    return ESTALE;
+  if (!call.judge.allows(Section::Mount, path_of(fd.get())))
+    return EACCES;
+  call.slot.set_fd(std::move(fd));
+  return 0;
 }
 
 int exec_readlink(Call &call)

@@ -19,6 +19,7 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
 
   table[QTFS_OP_ATTACH] = exec_attach;
   table[QTFS_OP_LOOKUP] = exec_lookup;
+  table[QTFS_OP_FIND] = exec_find;
   table[QTFS_OP_GETATTR] = exec_getattr;
   table[QTFS_OP_SETATTR] = exec_setattr;
   table[QTFS_OP_READLINK] = exec_readlink;

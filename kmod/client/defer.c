@@ -50,7 +50,8 @@ u64 qtfs_defer_node(const struct file *file, u64 number)
 static bool still_good(const struct qtfs_sb *sbi, const struct inode *inode,
 		       const struct qtfs_file *qf)
 {
-	return qf->version >= READ_ONCE(qtfs_i(inode)->version) &&
+	return qf->epoch == READ_ONCE(sbi->session->epoch) && !qf->error &&
+	       qf->version >= READ_ONCE(qtfs_i(inode)->version) &&
 	       qf->version >= READ_ONCE(sbi->deferred_version) && !qtfs_attr_expired(inode);
 }
 

@@ -53,6 +53,9 @@ static int open_waiting(struct file *file, struct qtfs_open_rep *rep, struct qtf
 		error = qtfs_wait_for_event(session, &wait);
 		if (!error)
 			error = fifo_rpc(file, wait.number, QTFS_FIFO_ASK, rep, age);
+		/* A server that was restarted knows nothing of it. */
+		if (error == -ENOENT)
+			error = fifo_rpc(file, wait.number, QTFS_FIFO_BEGIN, rep, age);
 	}
 	if (error == -EINTR || error == -ERESTARTSYS) {
 		fifo_rpc(file, wait.number, QTFS_FIFO_CANCEL, rep, age);
@@ -72,7 +75,7 @@ static int fifo_open(struct inode *inode, struct file *file)
 	if (error)
 		return error;
 	qtfs_update_inode(inode, &rep.attr, &age);
-	return qtfs_open_attach(file, &rep);
+	return qtfs_open_attach(file, &rep, &age);
 }
 
 /*
@@ -89,11 +92,11 @@ static int fifo_release(struct inode *inode, struct file *file)
 	if (!qf)
 		return 0;
 	qtfs_poll_end(session, qf);
+	qtfs_file_unlist(session, qf);
 	error = qtfs_rpc_call(session, &rpc);
-	if (error && error != -ESTALE)
-		qtfs_file_put(session, qf);
-	else
-		qtfs_file_free(&qf->list);
+	if (!error)
+		WRITE_ONCE(qf->error, -ESTALE);
+	qtfs_file_put(session, qf);
 	return 0;
 }
 

@@ -93,6 +93,9 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t n;
 	int error;
 
+	error = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
+	if (error)
+		return error;
 	if (bypasses(iocb)) {
 		error = qtfs_clean(inode);
 		return error ?: read_direct(iocb, to);
@@ -249,6 +252,9 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
+	n = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
+	if (n)
+		return n;
 	inode_lock(inode);
 	n = generic_write_checks(iocb, from);
 	if (n > 0 && writes_back(iocb, n))

@@ -19,7 +19,8 @@
  * that the clients of a server that comes back don't all come at once.
  *
  * A HELLO after the first says that the session exists.  If the server answers
- * ESTALE, it has forgotten all of it.
+ * ESTALE, it has forgotten all of it, and the next HELLO begins another one
+ * (recover.c).
  *
  * Locks: session->lock protects lane->link, link->usable and link->broken.  A
  * sender takes a reference to the link under it.
@@ -95,13 +96,13 @@ static void hello_encode(struct qtfs_link *link)
 	link->wire.req.name_len[0] = cpu_to_le16(label_len);
 	memcpy(link->wire.body.client, session->client, sizeof(session->client));
 	link->wire.body.epoch = cpu_to_le64(session->epoch);
-	link->wire.body.max_data = cpu_to_le32(QTFS_DATA_DEFAULT);
-	link->wire.body.slots = cpu_to_le32(QTFS_SLOTS_DEFAULT);
+	link->wire.body.max_data = cpu_to_le32(session->max_data ?: QTFS_DATA_DEFAULT);
+	link->wire.body.slots = cpu_to_le32(session->nr_slots ?: QTFS_SLOTS_DEFAULT);
 	link->wire.body.version = cpu_to_le16(QTFS_VERSION);
 	link->wire.body.version_min = cpu_to_le16(QTFS_VERSION_MIN);
 	link->wire.body.conn = cpu_to_le16(link->lane->index);
 	link->wire.body.features = cpu_to_le64(hello_features(session));
-	if (session->nr_slots)
+	if (session->joined)
 		link->wire.body.flags = cpu_to_le16(QTFS_HELLO_REJOIN);
 
 	link->frame.head.iov_base = &link->wire;
@@ -125,9 +126,13 @@ static int hello_accept(struct qtfs_session *session, const struct qtfs_hdr *hdr
 		return -EPROTO;
 	if (!session->nr_slots)
 		return qtfs_session_begin(session, rep);
+	/* Requests of this size are under way. */
+	if (max_data != session->max_data || slots > session->nr_slots)
+		return -EPROTO;
+	if (!session->joined)
+		return qtfs_session_begin_again(session, rep);
 	/* What was agreed stays agreed. */
-	if (le64_to_cpu(rep->session) != session->id || max_data != session->max_data ||
-	    slots != session->nr_slots ||
+	if (le64_to_cpu(rep->session) != session->id || slots != session->nr_slots ||
 	    memcmp(rep->boot, session->boot, sizeof(session->boot)))
 		return -EPROTO;
 	return 0;
@@ -386,8 +391,11 @@ static void lane_work(struct work_struct *work)
 	if (!error && qtfs_link_use(lane)) {
 		atomic64_inc(&session->reconnects);
 		qtfs_log(WARN, "%s: connected again", session->addr.text);
-	} else if (error == -ESTALE) {
-		qtfs_session_lost(session);
+		if (READ_ONCE(session->recovering))
+			qtfs_recover_start(session);
+	} else if (error == -ESTALE && session->joined) {
+		qtfs_session_restart(session);
+		queue_delayed_work(qtfs_link_wq, &lane->work, 0);
 	} else {
 		lane_retry(lane);
 	}

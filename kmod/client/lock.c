@@ -14,10 +14,21 @@
  * Who gets a lock has to see what was written before it was let go, and who lets
  * one go has to have written: dirty pages go before an unlock, and with a lock
  * come the file's attributes and the count of events, see lock_refresh().
+ *
+ * After a restart of the server the locks that are entered here are taken again when
+ * their files are opened again (recover.c), while the server gives nobody else any.
+ * Where that fails, somebody may have changed what the lock was to protect: then the
+ * file can't be used any more, EIO.
  */
 #include "qtfs.h"
 
 #include <linux/filelock.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+/* Until we ask again while clients of a server that was restarted get their locks back. */
+#define GRACE_PAUSE	(HZ / 4)
 
 static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 		    struct qtfs_lock_rep *rep, struct qtfs_age *age)
@@ -31,9 +42,15 @@ static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 	int error;
 
 	body->flags = cpu_to_le32(flags);
-	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
-	*age = rpc.age;
-	return error;
+	for (;;) {
+		error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+		*age = rpc.age;
+		if (error || !(rep->flags & cpu_to_le32(QTFS_LOCK_GRACE)))
+			return error;
+		schedule_timeout_interruptible(GRACE_PAUSE);
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+	}
 }
 
 /* Gives a wait up.  0: too late, the lock is ours. */
@@ -201,6 +218,97 @@ static int do_test(struct file *file, struct file_lock *fl)
 	/* The VFS says -1 of those, and what it is told of the others. */
 	qtfs_flc(fl, flags) &= ~FL_OFDLCK;
 	return 0;
+}
+
+/* ---- after a restart of the server ---- */
+
+/* Adds @fl to @locks, which has room for @max, if it's one of @qf's. */
+static void held_add(const struct qtfs_file *qf, struct file_lock *fl, struct qtfs_lock *locks,
+		     unsigned int max, unsigned int *nr)
+{
+	u32 flags;
+
+	if (qtfs_flc(fl, file) != qf->file)
+		return;
+	if (*nr < max) {
+		flags = fill_lock(qf->file, fl, &locks[*nr]);
+		locks[*nr].flags = cpu_to_le32(flags | QTFS_LOCK_RECLAIM);
+	}
+	(*nr)++;
+}
+
+/* Tells which locks are held through @qf.  Returns how many, also if there is no room for all. */
+static unsigned int held_locks(struct qtfs_session *session, const struct qtfs_file *qf,
+			       struct qtfs_lock *locks, unsigned int max)
+{
+	struct file_lock_context *ctx;
+	struct file_lock *fl;
+	unsigned int nr = 0, local;
+
+	spin_lock(&session->files_lock);
+	if (list_empty(&qf->files))
+		goto unlock;		/* closed */
+	local = qtfs_sb(qf->inode->i_sb)->local_lock;
+	/* Pairs with the release where the file lock code made it. */
+	ctx = smp_load_acquire(&qf->inode->i_flctx);
+	if (!ctx)
+		goto unlock;
+	spin_lock(&ctx->flc_lock);
+	if (!(local & QTFS_LOCAL_POSIX))
+		qtfs_for_each_posix_lock(fl, ctx)
+			held_add(qf, fl, locks, max, &nr);
+	if (!(local & QTFS_LOCAL_FLOCK))
+		qtfs_for_each_flock(fl, ctx)
+			held_add(qf, fl, locks, max, &nr);
+	spin_unlock(&ctx->flc_lock);
+unlock:
+	spin_unlock(&session->files_lock);
+	return nr;
+}
+
+static int reclaim(struct qtfs_session *session, const struct qtfs_lock *lock, u64 number,
+		   u64 epoch, unsigned long timeout)
+{
+	struct qtfs_lock_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_LOCK,
+		.open = number,
+		.of_epoch = epoch,
+		.body = lock,
+		.reply = &rep,
+		.recovery = true,
+		.timeout = timeout,
+	};
+	int error;
+
+	do {
+		error = qtfs_rpc_call(session, &rpc);
+	} while ((error == -ETIMEDOUT || error == -EINTR || error == -ENOMEM) &&
+		 !READ_ONCE(session->error) && !READ_ONCE(session->quiet));
+	return error;
+}
+
+/*
+ * Takes the locks again that are held through @qf, which has been opened again as
+ * @number.  An error if not all can be had.
+ */
+int qtfs_locks_reclaim(struct qtfs_session *session, struct qtfs_file *qf, u64 number, u64 epoch,
+		       unsigned long timeout)
+{
+	struct qtfs_lock *locks = NULL;
+	unsigned int max = 0, nr, i;
+	int error = 0;
+
+	while ((nr = held_locks(session, qf, locks, max)) > max) {
+		kvfree(locks);
+		max = nr + 8;
+		while (!(locks = kvmalloc_array(max, sizeof(*locks), GFP_KERNEL)))
+			schedule_timeout_idle(HZ / 50);
+	}
+	for (i = 0; i < nr && !error; i++)
+		error = reclaim(session, &locks[i], number, epoch, timeout);
+	kvfree(locks);
+	return error;
 }
 
 /* ->lock */

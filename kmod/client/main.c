@@ -34,6 +34,7 @@ MODULE_PARM_DESC(qtfs_log_level, "NONE, ERROR, WARN (the default), INFO or DEBUG
 
 struct workqueue_struct *qtfs_wq;
 struct workqueue_struct *qtfs_link_wq;
+struct workqueue_struct *qtfs_recover_wq;
 
 /*
  * The server that the module's parameters name for *@transport, or by any
@@ -83,6 +84,9 @@ static int __init qtfs_init(void)
 	qtfs_link_wq = alloc_workqueue("qtfs-link", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!qtfs_link_wq)
 		goto err_link_wq;
+	qtfs_recover_wq = alloc_workqueue("qtfs-recover", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!qtfs_recover_wq)
+		goto err_recover_wq;
 	error = qtfs_transport_init("qtfs-tx");
 	if (error)
 		goto err_transport;
@@ -116,6 +120,8 @@ err_sysfs:
 err_inode_cache:
 	qtfs_transport_exit();
 err_transport:
+	destroy_workqueue(qtfs_recover_wq);
+err_recover_wq:
 	destroy_workqueue(qtfs_link_wq);
 err_link_wq:
 	destroy_workqueue(qtfs_wq);
@@ -131,6 +137,7 @@ static void __exit qtfs_exit(void)
 	qtfs_sysfs_exit();
 	qtfs_inode_cache_exit();
 	qtfs_transport_exit();
+	destroy_workqueue(qtfs_recover_wq);
 	destroy_workqueue(qtfs_link_wq);
 	destroy_workqueue(qtfs_wq);
 }

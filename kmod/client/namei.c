@@ -104,14 +104,6 @@ static int lookup_rpc(struct dentry *dir, const struct qstr *name, struct dentry
 	return error;
 }
 
-static bool same_file(struct inode *inode, const struct qtfs_attr *attr)
-{
-	return inode->i_ino == le64_to_cpu(attr->ino) &&
-	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
-	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
-	       !((inode->i_mode ^ le32_to_cpu(attr->mode)) & S_IFMT);
-}
-
 /* Asks again for a positive dentry.  Returns whether it's still good, or an error. */
 static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 			       struct dentry *dentry)
@@ -120,7 +112,7 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 	struct inode *inode = d_inode(dentry);
 	struct qtfs_entry_rep rep;
 	struct qtfs_age age;
-	u64 number;
+	u64 number, epoch;
 	int error;
 
 	error = lookup_rpc(parent, name, dentry, &rep, &age);
@@ -130,13 +122,13 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 		return error;
 
 	number = le64_to_cpu(rep.node);
-	if (!same_file(inode, &rep.attr)) {
-		if (number != qtfs_dentry_node(dentry))
+	if (!qtfs_same_file(inode, &rep.attr)) {
+		if (number != qtfs_dentry_node(dentry, &epoch))
 			qtfs_forget(session, number);
 		return 0;
 	}
 	qtfs_dir_used(d_inode(parent), 0);
-	qtfs_dentry_adopt(dentry, number, session);
+	qtfs_dentry_adopt(dentry, number, &age);
 	qtfs_update_inode(inode, &rep.attr, &age);
 	dentry_believe(dentry, &age);
 	return 1;
@@ -185,7 +177,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		qtfs_forget(session, number);
 		return ERR_CAST(inode);
 	}
-	error = qtfs_dentry_prepare(dentry, number, session);
+	error = qtfs_dentry_prepare(dentry, number, age);
 	if (error) {
 		iput(inode);
 		return ERR_PTR(error);
@@ -204,7 +196,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		/* A directory that moved on the server: its old dentry gets the node. */
 		struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
 
-		qtfs_dentry_adopt(alias, node->number, session);
+		qtfs_dentry_adopt(alias, node->number, age);
 		kfree(node);
 		dentry_believe(alias, age);
 	}
@@ -246,12 +238,11 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 static bool prime_known(struct dentry *dentry, const struct qtfs_entry_rep *rep,
 			const struct qtfs_age *age)
 {
-	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
 	bool expired = dentry_expired(dentry);
 
-	if (d_really_is_negative(dentry) || !same_file(d_inode(dentry), &rep->attr))
+	if (d_really_is_negative(dentry) || !qtfs_same_file(d_inode(dentry), &rep->attr))
 		return false;
-	qtfs_dentry_adopt(dentry, le64_to_cpu(rep->node), session);
+	qtfs_dentry_adopt(dentry, le64_to_cpu(rep->node), age);
 	qtfs_update_inode(d_inode(dentry), &rep->attr, age);
 	dentry_believe(dentry, age);
 	if (expired)
@@ -433,6 +424,7 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 		.dentry2 = new_dentry->d_parent,
 		.name = { name_of(old_dentry), name_of(new_dentry) },
 		.body = &body,
+		.inode = d_inode(old_dentry),
 	};
 	int error;
 
@@ -592,7 +584,7 @@ static int qtfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 		qtfs_forget(session, le64_to_cpu(rep.node));
 		goto release;
 	}
-	error = qtfs_dentry_prepare(dentry, le64_to_cpu(rep.node), session);
+	error = qtfs_dentry_prepare(dentry, le64_to_cpu(rep.node), &rpc.age);
 	if (error) {
 		iput(inode);
 		goto release;

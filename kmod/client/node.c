@@ -6,7 +6,7 @@
  * positive until its inode is taken away (d_iput) or it dies (d_release).
  * Whoever holds a reference to a positive dentry may read the number; it
  * changes only in qtfs_dentry_adopt(), from one name of the same file on the
- * server to another.
+ * server to another, and when the server has been restarted (recover.c).
  *
  * Numbers are given back from a work item, in batches: FORGET carries many.  An
  * open file whose RELEASE could not be sent at once waits for the same work item,
@@ -19,10 +19,17 @@
 /* Numbers in one FORGET. */
 #define FORGET_BATCH	1024
 
-u64 qtfs_dentry_node(const struct dentry *dentry)
+/*
+ * The number of @dentry's node, which is good in @epoch of the session.  0: it has
+ * none.  Its writer stores the number first, so that no other is taken for one of the
+ * latest epoch.
+ */
+u64 qtfs_dentry_node(const struct dentry *dentry, u64 *epoch)
 {
 	const struct qtfs_node *node = READ_ONCE(dentry->d_fsdata);
 
+	/* Pairs with node_replace(). */
+	*epoch = node ? smp_load_acquire(&node->epoch) : 0;
 	return node ? READ_ONCE(node->number) : 0;
 }
 
@@ -44,15 +51,18 @@ void qtfs_forget(struct qtfs_session *session, u64 number)
 	if (!node)
 		return;
 	node->number = number;
+	node->epoch = READ_ONCE(session->epoch);
 	forget_node(session, node);
 }
 
 /*
- * Makes @number the node of @dentry, which has none and isn't positive yet, and
- * takes the number over: after -ENOMEM it has been given back.
+ * Makes @number, which came with an answer of @age, the node of @dentry, which has
+ * none and isn't positive yet, and takes the number over: after -ENOMEM it has been
+ * given back.
  */
-int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *session)
+int qtfs_dentry_prepare(struct dentry *dentry, u64 number, const struct qtfs_age *age)
 {
+	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
 	struct qtfs_node *node = kmalloc(sizeof(*node), GFP_KERNEL);
 
 	if (!node) {
@@ -60,6 +70,7 @@ int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *
 		return -ENOMEM;
 	}
 	node->number = number;
+	node->epoch = age->epoch;
 	node = xchg((struct qtfs_node **)&dentry->d_fsdata, node);
 	if (node)
 		forget_node(session, node);
@@ -72,22 +83,41 @@ struct dentry *qtfs_find_alias(struct inode *inode)
 	return d_find_alias(inode) ?: d_find_any_alias(inode);
 }
 
-/* Replaces the number of a positive @dentry by @number and gives the old one back. */
-void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session)
+static void node_replace(struct dentry *dentry, u64 number, const struct qtfs_age *age, bool renew)
 {
 	struct qtfs_node *node;
 	u64 old = 0;
 
 	spin_lock(&dentry->d_lock);
 	node = dentry->d_fsdata;
-	if (node && node->number != number) {
-		old = node->number;
-		WRITE_ONCE(node->number, number);
-	} else if (!node) {
+	if (!node) {
 		old = number;
+	} else if (node->epoch < age->epoch) {
+		/* The old one is the server's no more. */
+		WRITE_ONCE(node->number, number);
+		smp_store_release(&node->epoch, age->epoch);	/* see qtfs_dentry_node() */
+	} else if (node->epoch == age->epoch && node->number != number) {
+		old = renew ? number : node->number;
+		if (!renew)
+			WRITE_ONCE(node->number, number);
 	}
 	spin_unlock(&dentry->d_lock);
-	qtfs_forget(session, old);
+	qtfs_forget(qtfs_session_of(dentry->d_sb), old);
+}
+
+/*
+ * Replaces the number of a positive @dentry by @number, which came with an answer of
+ * @age, and gives the old one back.
+ */
+void qtfs_dentry_adopt(struct dentry *dentry, u64 number, const struct qtfs_age *age)
+{
+	node_replace(dentry, number, age, false);
+}
+
+/* Likewise where the old one is of an earlier epoch, unless somebody was faster. */
+void qtfs_dentry_renew(struct dentry *dentry, u64 number, const struct qtfs_age *age)
+{
+	node_replace(dentry, number, age, true);
 }
 
 /* Leaves an open file's number to the work item; @entry is in a struct qtfs_file. */
@@ -110,11 +140,13 @@ static void send_patiently(struct qtfs_session *session, struct qtfs_rpc *rpc, b
 		wait_for_memory();
 }
 
-/* Sends the @nr numbers in @buf and takes the buffer over. */
-static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, unsigned int nr)
+/* Sends the @nr numbers in @buf, of @epoch, and takes the buffer over. */
+static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, unsigned int nr,
+			 u64 epoch)
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FORGET,
+		.of_epoch = epoch,
 		.out = buf,
 		.out_len = nr * sizeof(__le64),
 	};
@@ -127,22 +159,27 @@ static void give_back_nodes(struct qtfs_session *session)
 {
 	struct llist_node *list = llist_del_all(&session->forgets);
 	struct qtfs_node *node, *next;
+	u64 epoch = READ_ONCE(session->epoch);
 	struct qtfs_buf *buf = NULL;
 	unsigned int nr = 0;
 
 	llist_for_each_entry_safe(node, next, list, list) {
+		if (node->epoch != epoch) {
+			kfree(node);
+			continue;
+		}
 		while (!buf && !(buf = qtfs_buf_alloc(FORGET_BATCH * sizeof(__le64), GFP_KERNEL)))
 			wait_for_memory();
 		((__le64 *)buf->linear)[nr++] = cpu_to_le64(node->number);
 		if (nr == FORGET_BATCH) {
-			send_forgets(session, buf, nr);
+			send_forgets(session, buf, nr, epoch);
 			buf = NULL;
 			nr = 0;
 		}
 		kfree(node);
 	}
 	if (buf)
-		send_forgets(session, buf, nr);
+		send_forgets(session, buf, nr, epoch);
 }
 
 static void give_back_opens(struct qtfs_session *session)

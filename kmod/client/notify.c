@@ -227,7 +227,7 @@ int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
 	if (IS_ERR(n))
 		return PTR_ERR(n);
 
-	WRITE_ONCE(session->stamp, le64_to_cpu(hdr->stamp));
+	WRITE_ONCE(session->stamp, session->stamp_base + le64_to_cpu(hdr->stamp));
 	smp_mb();	/* see above */
 	atomic64_inc(&session->requests[QTFS_OP_NOTIFY]);
 	if (n)

@@ -32,7 +32,8 @@ u32 qtfs_open_flags(const struct file *file)
 	return flags;
 }
 
-static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_open_rep *rep)
+static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_open_rep *rep,
+				    const struct qtfs_age *age)
 {
 	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
 
@@ -40,8 +41,10 @@ static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_o
 		return NULL;
 	refcount_set(&qf->ref, 1);
 	qf->open = le64_to_cpu(rep->open);
+	qf->epoch = age->epoch;
 	qf->flags = le32_to_cpu(rep->flags);
 	qf->cred = get_cred(file->f_cred);
+	INIT_LIST_HEAD(&qf->files);
 	INIT_LIST_HEAD(&qf->writer);
 	RB_CLEAR_NODE(&qf->polled);
 	init_waitqueue_head(&qf->poll_queue);
@@ -93,12 +96,14 @@ static void file_ready(struct file *file, struct qtfs_file *qf)
 		file->f_op = &qtfs_uncached_poll_ops;	/* neither has an owner */
 	if ((file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
 		qtfs_writer_add(inode, qf, file->f_flags & O_APPEND);
+	qtfs_file_list(qtfs_session_of(inode->i_sb), qf, file);
 }
 
-/* Makes @file stand for the open that @rep tells of, and takes it over. */
-int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep)
+/* Makes @file stand for the open that @rep, of @age, tells of, and takes it over. */
+int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep,
+		     const struct qtfs_age *age)
 {
-	struct qtfs_file *qf = file_alloc(file, rep);
+	struct qtfs_file *qf = file_alloc(file, rep, age);
 
 	if (!qf) {
 		qtfs_release_open(qtfs_session_of(file_inode(file)->i_sb),
@@ -126,18 +131,22 @@ int qtfs_open(struct inode *inode, struct file *file)
 		.body = &body,
 		.reply = &rep,
 	};
+	u64 number, epoch;
 	int error;
 
-	file->private_data = qtfs_deferred_take(file, qtfs_dentry_node(file_dentry(file)));
-	if (file->private_data)
+	number = qtfs_dentry_node(file_dentry(file), &epoch);
+	file->private_data = qtfs_deferred_take(file, number);
+	if (file->private_data) {
+		qtfs_file_list(qtfs_session_of(inode->i_sb), qtfs_file(file), file);
 		return 0;
+	}
 	if (S_ISDIR(inode->i_mode))
 		body.flags |= cpu_to_le32(QTFS_O_DIRECTORY);
 	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (error)
 		return error;
 	qtfs_update_inode(inode, &rep.attr, &rpc.age);
-	error = qtfs_open_attach(file, &rep);
+	error = qtfs_open_attach(file, &rep, &rpc.age);
 	if (!error)
 		may_defer(file, rpc.node, &rpc.age);
 	return error;
@@ -154,7 +163,7 @@ int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs
 		     const struct qtfs_age *age)
 {
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
-	struct qtfs_file *qf = file_alloc(file, rep);
+	struct qtfs_file *qf = file_alloc(file, rep, age);
 	int error = -ENOMEM;
 
 	if (qf) {
@@ -186,6 +195,7 @@ void qtfs_release_open(struct qtfs_session *session, u64 number)
 	if (!qf)
 		return;
 	qf->open = number;
+	qf->epoch = READ_ONCE(session->epoch);
 	qf->cred = get_cred(current_cred());
 	qtfs_release_later(session, &qf->list);
 }
@@ -194,6 +204,7 @@ static void writer_close(struct inode *inode, struct qtfs_file *qf)
 {
 	qtfs_clean(inode);
 	qtfs_writer_del(inode, qf);
+	qtfs_file_unlist(qtfs_session_of(inode->i_sb), qf);
 	qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
 }
 
@@ -201,8 +212,10 @@ static void close_work(struct work_struct *work)
 {
 	struct qtfs_file *qf = container_of(work, struct qtfs_file, close_work);
 	struct inode *inode = qf->inode;
+	struct dentry *dentry = qf->dentry;
 
 	writer_close(inode, qf);
+	dput(dentry);
 	iput(inode);
 }
 
@@ -214,6 +227,7 @@ int qtfs_release(struct inode *inode, struct file *file)
 		return 0;
 	qtfs_poll_end(qtfs_session_of(inode->i_sb), qf);
 	if (list_empty(&qf->writer)) {
+		qtfs_file_unlist(qtfs_session_of(inode->i_sb), qf);
 		if (!qtfs_defer(file))
 			qtfs_file_put(qtfs_session_of(inode->i_sb), qf);
 	} else if (qtfs_dirty(inode) && qtfs_leaves(inode)) {
@@ -222,7 +236,7 @@ int qtfs_release(struct inode *inode, struct file *file)
 		 * what it wrote must not be lost.  qtfs_kill_sb() waits for this.
 		 */
 		ihold(inode);
-		qf->inode = inode;
+		dget(qf->dentry);
 		INIT_WORK(&qf->close_work, close_work);
 		queue_work(qtfs_wq, &qf->close_work);
 	} else {

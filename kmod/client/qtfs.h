@@ -92,9 +92,9 @@ struct qtfs_session {
 	struct qtfs_addr addr;
 	struct net *net;
 	u8 client[16];
-	u64 epoch;
+	const struct cred *cred;	/* who has mounted it */
 
-	/* Agreed in the first HELLO, constant after. */
+	/* Agreed by HELLO.  max_data is constant, the others change with the epoch. */
 	u8 boot[16];
 	u64 id;				/* the server's number for it */
 	u32 max_data;
@@ -107,6 +107,18 @@ struct qtfs_session {
 
 	struct qtfs_patience patience;	/* may change */
 	bool crc;			/* wanted */
+
+	/* See recover.c. */
+	u64 epoch;			/* changes under lock */
+	bool joined;			/* the server has a session of this epoch; likewise */
+	bool recovering;		/* what is open is opened again; likewise */
+	unsigned int boots;		/* of the server's machine that were noticed; likewise */
+	u64 stamp_base;			/* the server's stamps begin here; likewise */
+	struct list_head parked;	/* requests without a slot; likewise */
+	wait_queue_head_t recover_queue;
+	struct work_struct recover_work;
+	spinlock_t files_lock;		/* files */
+	struct list_head files;		/* all open files */
 
 	spinlock_t lock;		/* all below; a leaf but for nothing */
 	enum qtfs_session_state state;
@@ -171,7 +183,7 @@ void qtfs_session_close(struct qtfs_session *session);
 struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
 void qtfs_session_put(struct qtfs_session *session);
 int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
-void qtfs_session_lost(struct qtfs_session *session);
+int qtfs_session_begin_again(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
 void qtfs_session_update_state(struct qtfs_session *session);
 
 /* How long a request may take on a soft mount, in ms. */
@@ -179,6 +191,20 @@ static inline unsigned int qtfs_session_patience(const struct qtfs_session *sess
 {
 	return READ_ONCE(session->patience.timeo) * (READ_ONCE(session->patience.retrans) + 1);
 }
+
+/* recover.c */
+void qtfs_recover_init(struct qtfs_session *session);
+void qtfs_recover_start(struct qtfs_session *session);
+void qtfs_recover_stop(struct qtfs_session *session);
+int qtfs_recover_wait(struct qtfs_session *session);
+int qtfs_rpc_resolve(struct qtfs_session *session, struct qtfs_rpc *rpc);
+void qtfs_session_restart(struct qtfs_session *session);
+void qtfs_file_list(struct qtfs_session *session, struct qtfs_file *qf, struct file *file);
+void qtfs_file_unlist(struct qtfs_session *session, struct qtfs_file *qf);
+
+/* replay.c */
+int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc);
+int qtfs_replay_result(struct qtfs_session *session, struct qtfs_rpc *rpc, int error);
 
 /* watch.c */
 void qtfs_watch_init(struct qtfs_session *session);
@@ -285,6 +311,14 @@ static inline struct qtfs_inode *qtfs_i(const struct inode *inode)
 	return container_of(inode, struct qtfs_inode, vfs_inode);
 }
 
+static inline bool qtfs_same_file(const struct inode *inode, const struct qtfs_attr *attr)
+{
+	return inode->i_ino == le64_to_cpu(attr->ino) &&
+	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
+	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
+	       !((inode->i_mode ^ le32_to_cpu(attr->mode)) & S_IFMT);
+}
+
 static inline bool qtfs_uncached(const struct inode *inode)
 {
 	return READ_ONCE(qtfs_i(inode)->flags) & QTFS_ATTR_UNCACHED;
@@ -293,15 +327,17 @@ static inline bool qtfs_uncached(const struct inode *inode)
 /* A node: the server's number for the path that a dentry stands for. */
 struct qtfs_node {
 	u64 number;			/* READ_ONCE(); may be replaced, see node.c */
+	u64 epoch;			/* of the session that it is of */
 	struct llist_node list;
 	struct rcu_head rcu;
 };
 
 /* node.c */
-u64 qtfs_dentry_node(const struct dentry *dentry);
+u64 qtfs_dentry_node(const struct dentry *dentry, u64 *epoch);
 struct dentry *qtfs_find_alias(struct inode *inode);
-int qtfs_dentry_prepare(struct dentry *dentry, u64 number, struct qtfs_session *session);
-void qtfs_dentry_adopt(struct dentry *dentry, u64 number, struct qtfs_session *session);
+int qtfs_dentry_prepare(struct dentry *dentry, u64 number, const struct qtfs_age *age);
+void qtfs_dentry_adopt(struct dentry *dentry, u64 number, const struct qtfs_age *age);
+void qtfs_dentry_renew(struct dentry *dentry, u64 number, const struct qtfs_age *age);
 void qtfs_forget(struct qtfs_session *session, u64 number);
 void qtfs_give_back_work(struct work_struct *work);
 void qtfs_give_back_drop(struct qtfs_session *session);
@@ -312,12 +348,18 @@ void qtfs_d_release(struct dentry *dentry);
 /* An open file, file->private_data; write-back borrows it. */
 struct qtfs_file {
 	refcount_t ref;
-	u64 open;
+	u64 open;			/* of epoch; these three change in recover.c */
+	u64 epoch;
+	int error;			/* why it couldn't be opened again, or 0 */
 	u32 flags;			/* QTFS_OPENED_* */
+	u32 how;			/* QTFS_O_* */
+	struct list_head files;		/* session->files: the next three are there */
+	struct file *file;
+	struct inode *inode;		/* also while it's deferred */
+	struct dentry *dentry;
 	const struct cred *cred;	/* the opener's */
 	struct list_head writer;	/* qtfs_inode.writers, if it may write */
-	struct inode *inode;		/* for close_work, with a reference; or while deferred */
-	struct work_struct close_work;
+	struct work_struct close_work;	/* has references to inode and dentry */
 	struct llist_node list;		/* session->releases, when it's given up */
 	struct rb_node polled;		/* session->polled, if it's watched */
 	wait_queue_head_t poll_queue;
@@ -382,7 +424,8 @@ void qtfs_devs_free(struct qtfs_sb *sbi);
 /* open.c */
 u32 qtfs_open_flags(const struct file *file);
 int qtfs_open(struct inode *inode, struct file *file);
-int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep);
+int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep,
+		     const struct qtfs_age *age);
 int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep,
 		     const struct qtfs_age *age);
 int qtfs_release(struct inode *inode, struct file *file);
@@ -445,6 +488,8 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from);
 /* lock.c */
 int qtfs_lock(struct file *file, int cmd, struct file_lock *fl);
 int qtfs_flock(struct file *file, int cmd, struct file_lock *fl);
+int qtfs_locks_reclaim(struct qtfs_session *session, struct qtfs_file *qf, u64 number, u64 epoch,
+		       unsigned long timeout);
 
 /* fileattr.c */
 int qtfs_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
@@ -476,6 +521,7 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 /* main.c */
 extern struct workqueue_struct *qtfs_wq;
 extern struct workqueue_struct *qtfs_link_wq;
+extern struct workqueue_struct *qtfs_recover_wq;
 int qtfs_default_addr(const struct qtfs_transport **transport, const char **host,
 		      unsigned int *port);
 

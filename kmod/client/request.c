@@ -25,6 +25,10 @@
  * abandoned.  The request keeps its slot, whose sequence number it has used.  If
  * it has to be sent again, it is a PING; objects that its reply brings are given
  * back at once.
+ *
+ * When the server has forgotten the session, all slots are emptied and the session
+ * gets its next epoch, see recover.c.  A request is of one epoch, that of its numbers,
+ * and gets a slot in no other.
  */
 #include "qtfs.h"
 
@@ -41,7 +45,7 @@
  * Which capabilities the server is told about.  Those of another user name space
  * are none over files of the server, whose ids are of the initial one.
  */
-static u64 cred_caps(const struct cred *cred)
+static u64 cred_caps(const struct cred *cred, bool recovery)
 {
 	u64 caps;
 
@@ -50,6 +54,8 @@ static u64 cred_caps(const struct cred *cred)
 
 	BUILD_BUG_ON(sizeof(cred->cap_effective) != sizeof(caps));
 	memcpy(&caps, &cred->cap_effective, sizeof(caps));
+	if (recovery)
+		caps |= BIT_ULL(CAP_DAC_OVERRIDE) | BIT_ULL(CAP_DAC_READ_SEARCH);
 	return caps;
 }
 
@@ -59,6 +65,8 @@ void qtfs_request_put(struct qtfs_request *req)
 		return;
 	qtfs_buf_put(req->out);
 	qtfs_buf_put(req->in);
+	if (req->file)
+		qtfs_file_put(req->session, req->file);
 	qtfs_session_put(req->session);
 	kvfree(req);
 }
@@ -101,7 +109,7 @@ static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const s
 	body->open = cpu_to_le64(rpc->open);
 	body->uid = cpu_to_le32(from_kuid_munged(&init_user_ns, cred->fsuid));
 	body->gid = cpu_to_le32(from_kgid_munged(&init_user_ns, cred->fsgid));
-	body->caps = cpu_to_le64(cred_caps(cred));
+	body->caps = cpu_to_le64(cred_caps(cred, rpc->recovery));
 	body->ngroups = cpu_to_le32(groups->ngroups);
 	body->umask = cpu_to_le16(current->fs ? current_umask() : 0);
 	body->pid = cpu_to_le32(task_pid_nr(current));
@@ -121,28 +129,6 @@ static void encode(struct qtfs_request *req, const struct qtfs_rpc *rpc, const s
 		memcpy(p, rpc->name[i].name, rpc->name[i].len);
 		p += rpc->name[i].len;
 	}
-}
-
-/* Finds the server's numbers for what @rpc names. */
-static int rpc_resolve(struct qtfs_rpc *rpc)
-{
-	if (rpc->dentry) {
-		rpc->node = qtfs_dentry_node(rpc->dentry);
-		if (!rpc->node)
-			return -ESTALE;
-	}
-	if (rpc->dentry2) {
-		rpc->node2 = qtfs_dentry_node(rpc->dentry2);
-		if (!rpc->node2)
-			return -ESTALE;
-	}
-	if (rpc->known)
-		rpc->node2 = qtfs_dentry_node(rpc->known);
-	if (rpc->file)
-		rpc->open = rpc->file->open;
-	if (rpc->from)
-		rpc->from_open = rpc->from->open;
-	return 0;
 }
 
 static struct qtfs_request *request_alloc(struct qtfs_session *session, const struct qtfs_rpc *rpc)
@@ -171,6 +157,8 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	req->asked = jiffies;
 	req->pid = task_pid_nr(current);
 	get_task_comm(req->comm, current);
+	INIT_LIST_HEAD(&req->list);
+	req->age.epoch = rpc->epoch;
 	req->age.version = atomic64_read(&session->version);
 	init_completion(&req->done);
 	req->head_len = head_len;
@@ -192,8 +180,9 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 }
 
 /*
- * Puts @req into a free slot.  Returns 0, -EAGAIN when all are taken, or why
- * the session has ended.
+ * Puts @req into a free slot.  Returns 0, -EAGAIN when all are taken,
+ * -QTFS_RESTARTED when its numbers are of an earlier epoch, or why the session has
+ * ended.
  */
 static int slot_try(struct qtfs_session *session, struct qtfs_request *req)
 {
@@ -204,6 +193,10 @@ static int slot_try(struct qtfs_session *session, struct qtfs_request *req)
 	spin_lock(&session->lock);
 	if (session->error) {
 		error = session->error;
+		goto unlock;
+	}
+	if (req->age.epoch != session->epoch) {
+		error = -QTFS_RESTARTED;
 		goto unlock;
 	}
 	slot = find_first_bit(session->free_slots, session->nr_slots);
@@ -412,6 +405,7 @@ static void give_back_reply(struct qtfs_request *req)
 	switch (req->op) {
 	case QTFS_OP_ATTACH:
 	case QTFS_OP_LOOKUP:
+	case QTFS_OP_FIND:
 	case QTFS_OP_MKDIR:
 	case QTFS_OP_MKNOD:
 	case QTFS_OP_SYMLINK:
@@ -556,6 +550,7 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 		error = req->abandoned ? (left ? -EINTR : -ETIMEDOUT) : 0;
 		spin_unlock(&session->lock);
 		if (error) {
+			rpc->sent = true;
 			request_cancel(req);
 			qtfs_request_put(req);
 			return error;
@@ -563,6 +558,7 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 	}
 
 	error = req->error;
+	rpc->sent = req->attempts;
 	rpc->in_len = req->in_len;
 	rpc->age = req->age;
 	if (!error && rpc->reply)
@@ -571,15 +567,28 @@ static int request_wait(struct qtfs_request *req, struct qtfs_rpc *rpc)
 	return error;
 }
 
-int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
+/* Finds the numbers for @rpc, after a restart of the server once what was open is open again. */
+static int rpc_prepare(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait)
 {
-	struct qtfs_request *req;
-	unsigned int fault;
 	int error;
 
-	if (qtfs_fault(QTFS_FAULT_FAIL, rpc->op, &fault))
-		return -(int)fault;
-	error = rpc_resolve(rpc);
+	while ((error = qtfs_rpc_resolve(session, rpc)) == -QTFS_RESTARTED && !rpc->recovery) {
+		if (!wait)
+			return -EAGAIN;
+		error = qtfs_recover_wait(session);
+		if (error)
+			break;
+	}
+	return error;
+}
+
+static int call_once(struct qtfs_session *session, struct qtfs_rpc *rpc)
+{
+	struct qtfs_request *req;
+	int error;
+
+	rpc->sent = false;
+	error = rpc_prepare(session, rpc, true);
 	if (error)
 		return error;
 	req = request_alloc(session, rpc);
@@ -595,17 +604,36 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 	return request_wait(req, rpc);
 }
 
+int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
+{
+	bool maybe_done = false;
+	unsigned int fault;
+	int error, may;
+
+	if (qtfs_fault(QTFS_FAULT_FAIL, rpc->op, &fault))
+		return -(int)fault;
+	while ((error = call_once(session, rpc)) == -QTFS_RESTARTED && !rpc->recovery) {
+		if (!rpc->sent)
+			continue;
+		maybe_done = true;
+		may = qtfs_replay_begin(session, rpc);
+		if (may <= 0)
+			return may;
+	}
+	return maybe_done ? qtfs_replay_result(session, rpc, error) : error;
+}
+
 static void nobody_cares(struct qtfs_request *req)
 {
 }
 
-int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
-		   void (*complete)(struct qtfs_request *req), void *private)
+static int start_once(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
+		      void (*complete)(struct qtfs_request *req), void *private)
 {
 	struct qtfs_request *req;
 	int error;
 
-	error = rpc_resolve(rpc);
+	error = rpc_prepare(session, rpc, wait);
 	if (error)
 		return error;
 	req = request_alloc(session, rpc);
@@ -613,6 +641,10 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 		return -ENOMEM;
 	req->complete = complete ?: nobody_cares;
 	req->private = private;
+	if (rpc->op == QTFS_OP_READ || rpc->op == QTFS_OP_WRITE) {
+		refcount_inc(&rpc->file->ref);
+		req->file = rpc->file;
+	}
 
 	error = slot_get(session, req, wait);
 	if (!error) {
@@ -620,6 +652,17 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 		request_send(session, req);
 	}
 	qtfs_request_put(req);
+	return error;
+}
+
+int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
+		   void (*complete)(struct qtfs_request *req), void *private)
+{
+	int error;
+
+	do {
+		error = start_once(session, rpc, wait, complete, private);
+	} while (error == -QTFS_RESTARTED);
 	return error;
 }
 
@@ -727,7 +770,7 @@ int qtfs_request_receive(struct qtfs_link *link)
 	error = receive_parts(conn, req, &hdr);
 	if (!error && !qtfs_conn_crc_good(conn))
 		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_CRC);
-	req->age.stamp = le64_to_cpu(hdr.stamp);
+	req->age.stamp = session->stamp_base + le64_to_cpu(hdr.stamp);
 	spin_lock(&session->lock);
 	req->receiving = false;
 	if (!error)
@@ -740,17 +783,133 @@ int qtfs_request_receive(struct qtfs_link *link)
 	return 0;
 }
 
+/* ---- after a restart of the server ---- */
+
+/* Takes all requests out of their slots, into @list. */
+static void slots_empty(struct qtfs_session *session, struct list_head *list)
+{
+	u32 slot;
+
+	for (slot = 0; slot < session->nr_slots; slot++) {
+		struct qtfs_request *req = session->slots[slot];
+
+		session->seqs[slot] = 0;
+		if (!req)
+			continue;
+		slot_put_locked(session, req);
+		req->link = NULL;
+		list_add_tail(&req->list, list);
+	}
+}
+
+/*
+ * The session gets its next epoch, and nothing is under way in it.  No link is left.
+ * READs and WRITEs that nobody would repeat are kept until they can be sent again.
+ */
+void qtfs_requests_restart(struct qtfs_session *session)
+{
+	struct qtfs_request *req, *next;
+	LIST_HEAD(ended);
+
+	spin_lock(&session->lock);
+	WRITE_ONCE(session->recovering, true);
+	session->joined = false;
+	/* Whatever is under way is older than what will come. */
+	WRITE_ONCE(session->stamp_base, session->stamp + 1);
+	WRITE_ONCE(session->stamp, session->stamp_base);
+	smp_store_release(&session->epoch, session->epoch + 1);	/* see qtfs_rpc_resolve() */
+	slots_empty(session, &ended);
+	list_for_each_entry_safe(req, next, &ended, list)
+		if (req->file && !req->abandoned)
+			list_move_tail(&req->list, &session->parked);
+	spin_unlock(&session->lock);
+
+	list_for_each_entry_safe(req, next, &ended, list) {
+		list_del_init(&req->list);
+		request_end(req, -QTFS_RESTARTED);
+	}
+	wake_up_all(&session->slot_wait);
+}
+
+static struct qtfs_request *parked_take(struct qtfs_session *session)
+{
+	struct qtfs_request *req;
+
+	spin_lock(&session->lock);
+	req = list_first_entry_or_null(&session->parked, struct qtfs_request, list);
+	if (req)
+		list_del_init(&req->list);
+	spin_unlock(&session->lock);
+	return req;
+}
+
+/* Puts @req into a slot again, with the number that its file has now. */
+static int unpark(struct qtfs_session *session, struct qtfs_request *req)
+{
+	struct qtfs_req *wire = (void *)((struct qtfs_hdr *)req->head + 1);
+	struct qtfs_rpc rpc = { .op = req->op, .file = req->file };
+	int error;
+
+	error = qtfs_rpc_resolve(session, &rpc);
+	if (error)
+		return error;
+	wire->open = cpu_to_le64(rpc.open);
+	req->age.epoch = rpc.epoch;
+	error = slot_get(session, req, true);
+	if (!error)
+		request_send(session, req);
+	return error;
+}
+
+/* Sends again what qtfs_requests_restart() has kept. */
+void qtfs_requests_unpark(struct qtfs_session *session)
+{
+	struct qtfs_request *req;
+	int error;
+
+	while ((req = parked_take(session))) {
+		error = unpark(session, req);
+		if (!error) {
+			qtfs_request_put(req);
+		} else if (error != -QTFS_RESTARTED) {
+			request_end(req, error);
+		} else {
+			spin_lock(&session->lock);
+			list_add(&req->list, &session->parked);
+			spin_unlock(&session->lock);
+			return;
+		}
+	}
+}
+
+/* On a soft mount. */
+void qtfs_requests_time_out_parked(struct qtfs_session *session)
+{
+	unsigned long patience = msecs_to_jiffies(qtfs_session_patience(session));
+	struct qtfs_request *req, *next;
+	LIST_HEAD(ended);
+
+	spin_lock(&session->lock);
+	list_for_each_entry_safe(req, next, &session->parked, list)
+		if (time_after_eq(jiffies, req->asked + patience))
+			list_move_tail(&req->list, &ended);
+	spin_unlock(&session->lock);
+	list_for_each_entry_safe(req, next, &ended, list) {
+		list_del_init(&req->list);
+		request_end(req, -ETIMEDOUT);
+	}
+}
+
 /*
  * Ends every request that waits for a reply.  The session has ended, so that no
  * new one comes, and no link is left.
  */
 void qtfs_requests_fail(struct qtfs_session *session, int error)
 {
+	struct qtfs_request *req;
 	u32 slot;
 
 	for (slot = 0; slot < session->nr_slots; slot++) {
-		struct qtfs_request *req;
-
 		spin_lock(&session->lock);
 		req = session->slots[slot];
 		if (req)
@@ -759,5 +918,7 @@ void qtfs_requests_fail(struct qtfs_session *session, int error)
 		if (req)
 			request_end(req, error);
 	}
+	while ((req = parked_take(session)))
+		request_end(req, error);
 	wake_up_all(&session->slot_wait);
 }

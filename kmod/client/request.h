@@ -51,6 +51,7 @@ void qtfs_buf_iter(struct qtfs_buf *buf, unsigned int dir, size_t len, struct io
  * and notify.c.
  */
 struct qtfs_age {
+	u64 epoch;			/* of the session: what its numbers belong to */
 	u64 stamp;			/* events counted when the operation began */
 	u64 version;			/* session->version when it was asked for */
 };
@@ -71,6 +72,9 @@ struct qtfs_rpc {
 	u64 node2;
 	u64 open;
 	u64 from_open;
+	u64 epoch;			/* of the session that these are of */
+	u64 of_epoch;			/* must be: else -ESTALE; 0: any */
+	struct inode *inode;		/* RENAME: what is renamed */
 	const void *body;		/* as large as the operation's in ops.h */
 	void *reply;			/* likewise; may be NULL */
 	struct qtfs_name name[2];
@@ -82,12 +86,23 @@ struct qtfs_rpc {
 	struct qtfs_age age;		/* result: how old the answer is */
 	const struct cred *cred;	/* on whose behalf; NULL: current's */
 	unsigned long timeout;		/* jiffies, then -ETIMEDOUT; 0: none */
+	/*
+	 * Part of recover.c: sent while others wait, by somebody who may read and
+	 * write everything, and not repeated but answered with -QTFS_RESTARTED.
+	 */
+	bool recovery;
+	bool sent;			/* result: the server may have seen it */
 };
+
+/* Beyond every errno: the server was restarted before it had answered. */
+#define QTFS_RESTARTED	(QTFS_ERRNO_MAX + 1)
 
 struct qtfs_request {
 	struct qtfs_frame frame;
 	refcount_t ref;			/* caller, frame under way, slot table */
 	struct qtfs_session *session;
+	struct list_head list;		/* session->parked, see recover.c */
+	struct qtfs_file *file;		/* with a reference, if it can be parked */
 	struct qtfs_link *link;		/* where it was sent; under session->lock */
 	bool sending;			/* the frame is a link's; likewise */
 	bool receiving;			/* its reply is coming in; likewise */
@@ -150,6 +165,9 @@ void qtfs_request_retry(struct qtfs_request *req, unsigned int timeo);
 void qtfs_request_time_out(struct qtfs_request *req);
 void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link);
 void qtfs_requests_resend(struct qtfs_session *session);
+void qtfs_requests_restart(struct qtfs_session *session);
+void qtfs_requests_unpark(struct qtfs_session *session);
+void qtfs_requests_time_out_parked(struct qtfs_session *session);
 void qtfs_requests_fail(struct qtfs_session *session, int error);
 
 #endif /* QTFS_REQUEST_H */

@@ -8,7 +8,8 @@
  * waited for then; all waiting is in qtfs_session_close().
  *
  * A session outlives its connections (link.c); requests wait for the next one.
- * It ends when the mount goes, or when the server has forgotten it.
+ * It ends when the mount goes; when the server has forgotten it, it gets its next
+ * epoch (recover.c).
  */
 #include "qtfs.h"
 
@@ -35,6 +36,25 @@ int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep
 	session->id = le64_to_cpu(rep->session);
 	session->max_data = le32_to_cpu(rep->max_data);
 	session->nr_slots = slots;
+	session->joined = true;
+	return 0;
+}
+
+/*
+ * Likewise when the server has made a session of the next epoch.  It may grant fewer
+ * slots than before, and none is in use.
+ */
+int qtfs_session_begin_again(struct qtfs_session *session, const struct qtfs_hello_rep *rep)
+{
+	spin_lock(&session->lock);
+	/* The first half is the machine's. */
+	if (memcmp(rep->boot, session->boot, sizeof(session->boot) / 2))
+		WRITE_ONCE(session->boots, session->boots + 1);
+	memcpy(session->boot, rep->boot, sizeof(session->boot));
+	session->id = le64_to_cpu(rep->session);
+	WRITE_ONCE(session->nr_slots, le32_to_cpu(rep->slots));
+	session->joined = true;
+	spin_unlock(&session->lock);
 	return 0;
 }
 
@@ -65,15 +85,7 @@ static void session_set_error(struct qtfs_session *session, int error)
 		WRITE_ONCE(session->error, error);
 	spin_unlock(&session->lock);
 	wake_up_all(&session->slot_wait);
-}
-
-/* The server has forgotten the session.  In a lane's work item, without a link. */
-void qtfs_session_lost(struct qtfs_session *session)
-{
-	qtfs_log(ERROR, "%s: the server has forgotten this client: umount and mount again",
-		 session->addr.text);
-	session_set_error(session, -EIO);
-	qtfs_requests_fail(session, -EIO);
+	wake_up_all(&session->recover_queue);
 }
 
 static struct qtfs_session *session_alloc(const struct qtfs_transport *transport,
@@ -94,6 +106,8 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	session->net = get_net(addr->net);
 	get_random_bytes(session->client, sizeof(session->client));
 	session->epoch = 1;
+	session->cred = get_current_cred();
+	qtfs_recover_init(session);
 	mutex_init(&session->end_lock);
 	spin_lock_init(&session->lock);
 	init_waitqueue_head(&session->slot_wait);
@@ -124,6 +138,7 @@ void qtfs_session_abort(struct qtfs_session *session)
 	for (i = 0; i < QTFS_LANES; i++)
 		qtfs_lane_end(&session->lanes[i]);
 	qtfs_requests_fail(session, -EIO);
+	qtfs_recover_stop(session);
 	mutex_unlock(&session->end_lock);
 }
 
@@ -173,12 +188,13 @@ void qtfs_session_quiesce(struct qtfs_session *session)
 {
 	WRITE_ONCE(session->quiet, true);
 	cancel_work_sync(&session->notify_work);
+	qtfs_recover_stop(session);
 }
 
 /* Lets the server forget everything at once, if it can be told. */
 static void session_say_bye(struct qtfs_session *session)
 {
-	struct qtfs_rpc rpc = { .op = QTFS_OP_BYE, .timeout = BYE_TIMEOUT };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_BYE, .timeout = BYE_TIMEOUT, .recovery = true };
 
 	if (READ_ONCE(session->state) == QTFS_SESSION_CONNECTED)
 		qtfs_rpc_call(session, &rpc);
@@ -210,6 +226,7 @@ static void session_free(struct kref *ref)
 	bitmap_free(session->free_slots);
 	qtfs_stats_exit(session);
 	put_net(session->net);
+	put_cred(session->cred);
 	kfree(session);
 }
 

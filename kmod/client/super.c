@@ -212,7 +212,7 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 	sb->s_root = d_make_root(inode);
 	if (!sb->s_root)
 		return -ENOMEM;
-	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), sbi->session);
+	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), &rpc.age);
 }
 
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)

@@ -135,6 +135,8 @@ static void watch_work(struct work_struct *work)
 		watch_link(session, &session->lanes[i]);
 	for (slot = 0; slot < session->nr_slots; slot++)
 		watch_slot(session, slot);
+	if (READ_ONCE(session->patience.soft))
+		qtfs_requests_time_out_parked(session);
 	qtfs_watch_start(session);
 }
 

@@ -138,10 +138,12 @@ static inline ssize_t splice_copy_file_range(struct file *in, loff_t from, struc
 #ifdef QTFS_HAVE_FILE_LOCK_CORE
 #define qtfs_flc(fl, field) ((fl)->c.flc_##field)
 #define qtfs_for_each_posix_lock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_posix, c.flc_list)
+#define qtfs_for_each_flock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_flock, c.flc_list)
 #else
 #include <linux/fs.h>
 #define qtfs_flc(fl, field) ((fl)->fl_##field)
 #define qtfs_for_each_posix_lock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_posix, fl_list)
+#define qtfs_for_each_flock(fl, ctx) list_for_each_entry(fl, &(ctx)->flc_flock, fl_list)
 #define lock_is_unlock(fl) ((fl)->fl_type == F_UNLCK)
 #define lock_is_read(fl) ((fl)->fl_type == F_RDLCK)
 #define lock_is_write(fl) ((fl)->fl_type == F_WRLCK)

@@ -55,6 +55,7 @@ static enum answer_kind answer_kind(unsigned int op)
 	switch (op) {
 	case QTFS_OP_ATTACH:
 	case QTFS_OP_LOOKUP:
+	case QTFS_OP_FIND:
 	case QTFS_OP_MKDIR:
 	case QTFS_OP_MKNOD:
 	case QTFS_OP_SYMLINK:

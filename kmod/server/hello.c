@@ -58,7 +58,7 @@ void qtfsd_hello(struct qtfsd_call *call)
 	int error;
 
 	memset(rep, 0, sizeof(*rep));
-	export_guid(rep->boot, &qtfsd.boot);
+	memcpy(rep->boot, qtfsd.boot, sizeof(rep->boot));
 	rep->version = cpu_to_le16(QTFS_VERSION);
 	rep->version_min = cpu_to_le16(QTFS_VERSION_MIN);
 	error = hello_join(call, call->args);

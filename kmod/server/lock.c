@@ -364,6 +364,18 @@ static int lock_again(struct qtfsd_call *call, const struct qtfs_lock *args, boo
 	return error == -ERESTARTSYS ? -EINTR : error;
 }
 
+/*
+ * Whether those who had locks before the server was started may still come for
+ * them, so that nobody else is given any.  Only to unlock is always good.
+ */
+static bool in_grace(const struct qtfs_lock *args)
+{
+	unsigned long grace = min(READ_ONCE(qtfsd.limits.grace), 3600u) * HZ;
+
+	return !(args->flags & cpu_to_le32(QTFS_LOCK_RECLAIM)) && args->type != cpu_to_le32(2) &&
+	       time_before(jiffies, qtfsd.started + grace);
+}
+
 static int do_lock(struct qtfsd_call *call, const struct qtfs_lock *args, struct lock_owner *owner)
 {
 	u32 flags = le32_to_cpu(args->flags);
@@ -379,6 +391,10 @@ static int do_lock(struct qtfsd_call *call, const struct qtfs_lock *args, struct
 		if (found)
 			return error;
 		call->reply.lock.flags = 0;
+	}
+	if (in_grace(args)) {
+		call->reply.lock.flags = cpu_to_le32(QTFS_LOCK_GRACE);
+		return 0;
 	}
 	if (!(flags & QTFS_LOCK_FLOCK))
 		WRITE_ONCE(call->open->locked, true);

@@ -11,6 +11,8 @@
 #include "server/qtfsd.h"
 
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/uuid.h>
 
 #include "transport/loglevel.h"
 
@@ -23,6 +25,7 @@ struct qtfsd qtfsd = {
 		.slots = QTFS_SLOTS_DEFAULT,
 		.data = QTFS_DATA_DEFAULT,
 		.lease = 180,
+		.grace = 5,
 	},
 	.log_level = QTFSD_LOG_WARN,
 	.lock = __MUTEX_INITIALIZER(qtfsd.lock),
@@ -49,6 +52,9 @@ MODULE_PARM_DESC(max_data, "Bytes of data in a frame (default: 1048576)");
 module_param_named(lease, qtfsd.limits.lease, uint, 0644);
 MODULE_PARM_DESC(lease, "Seconds that a client that is gone keeps its files (default: 180)");
 
+module_param_named(grace, qtfsd.limits.grace, uint, 0644);
+MODULE_PARM_DESC(grace, "Seconds for clients to get their locks back when the server starts (default: 5)");
+
 static int check_params(void)
 {
 	if (!qtfsd.limits.slots || qtfsd.limits.slots > QTFS_SLOTS_MAX) {
@@ -65,6 +71,28 @@ static int check_params(void)
 	return 0;
 }
 
+/*
+ * Who we are this time.  Where the machine has not been booted, nothing that was
+ * written is lost.  If that can't be told, it has been.
+ */
+static void init_boot(void)
+{
+	static const char name[] = "/proc/sys/kernel/random/boot_id";
+	struct file *file = filp_open(name, O_RDONLY, 0);
+	char text[UUID_STRING_LEN + 1] = {};
+	loff_t pos = 0;
+	uuid_t uuid;
+
+	get_random_bytes(qtfsd.boot, sizeof(qtfsd.boot));
+	qtfsd.started = jiffies;
+	if (IS_ERR(file))
+		return;
+	if (kernel_read(file, text, UUID_STRING_LEN, &pos) == UUID_STRING_LEN &&
+	    !uuid_parse(text, &uuid))
+		memcpy(qtfsd.boot, &uuid, sizeof(qtfsd.boot) / 2);
+	filp_close(file, NULL);
+}
+
 static int __init qtfsd_init(void)
 {
 	int error;
@@ -72,7 +100,7 @@ static int __init qtfsd_init(void)
 	error = check_params();
 	if (error)
 		return error;
-	guid_gen(&qtfsd.boot);
+	init_boot();
 
 	error = -ENOMEM;
 	qtfsd.stats = alloc_percpu(struct qtfsd_stats);

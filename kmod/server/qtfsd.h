@@ -305,6 +305,7 @@ struct qtfsd_limits {
 	unsigned int slots;
 	unsigned int data;
 	unsigned int lease;		/* seconds */
+	unsigned int grace;		/* seconds */
 };
 
 #define QTFSD_LISTENERS	3	/* tcp, vsock, loop */
@@ -312,7 +313,8 @@ struct qtfsd_limits {
 struct qtfsd {
 	struct qtfsd_limits limits;
 	int log_level;
-	guid_t boot;
+	u8 boot[16];			/* see wire.h */
+	unsigned long started;		/* jiffies */
 
 	struct mutex lock;		/* sessions, peers, last_session */
 	struct list_head sessions;

@@ -49,6 +49,7 @@
 #include "server/qtfsd.h"
 
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
 static void lease_work(struct work_struct *work);
@@ -82,6 +83,8 @@ static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const
 	INIT_LIST_HEAD(&session->lock_owners);
 	INIT_LIST_HEAD(&session->waits);
 	init_completion(&session->kobj_gone);
+	/* A number of another session is most likely none of this one. */
+	atomic_set(&session->generation, get_random_u32());
 	import_guid(&session->client, hello->client);
 	session->epoch = le64_to_cpu(hello->epoch);
 	session->max_data = min(le32_to_cpu(hello->max_data), qtfsd.limits.data);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 400
 # trans: tcp
-# expect-log: connection lost|connected again|gone for too long|has been waiting|no answer for
+# expect-log: connection lost|connected again|has forgotten this client|is open again|gone for too long|has been waiting|no answer for
 # Connections break and the mount goes on: nothing is lost, nothing is done twice, nobody hears of it.
 . "$(dirname "$0")/lib.sh"
 
@@ -266,6 +266,12 @@ fi
 # ---- forgotten ----
 S "echo 0 >/sys/module/qtfs_server/parameters/lease"
 check "mount" mount_qtfs $D $M || exit
-forgotten() { cut; [ "$(LC_ALL=C stat $M/none 2>&1 | grep -c "${ERRNO[EIO]}")" = 1 ]; }
-check "a mount that the server has forgotten says so" wait_for 20 forgotten
-check "and can be unmounted" umount_qtfs $M
+exec {open}<$M/large
+head -c 10 <&$open >/dev/null
+before=$(S "cat $SERVER/*/client")
+cut
+check "a client that the server has forgotten comes back" wait_for 20 eval '[ "$(S "cat $SERVER/*/client")" != "$before" ]'
+is "with what it had open" "$(tail -c 7 <&$open)" 300000
+is "and can work" "$(cat $M/f)" "$(S "cat $D/f")"
+exec {open}<&-
+check "and be unmounted" umount_qtfs $M

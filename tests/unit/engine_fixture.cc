@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/sysmacros.h>
 #include <thread>
 #include <unistd.h>
 
@@ -280,6 +281,18 @@ bool EngineTest::exists(const std::string &path)
   struct stat st;
 
   return ::lstat(path.c_str(), &st) == 0;
+}
+
+qtfs_find find_body(const std::string &path)
+{
+  struct stat st = {};
+  qtfs_find body = {};
+
+  EXPECT_EQ(::lstat(path.c_str(), &st), 0) << path << ": " << std::strerror(errno);
+  body.ino = le(__u64{st.st_ino});
+  body.dev = le(__u32{major(st.st_dev) << 20 | minor(st.st_dev)});
+  body.type = le(__u32{st.st_mode & S_IFMT});
+  return body;
 }
 
 struct stat EngineTest::stat_of(const std::string &path)

@@ -88,6 +88,9 @@ private:
   std::array<std::string, 2> names_;
 };
 
+// What FIND is told of the file at @path.
+qtfs_find find_body(const std::string &path);
+
 // One directory where everything is allowed, "yes", and one where nothing is,
 // "no".  Requests run on a thread of their own each, as it takes on the
 // caller's credentials.

@@ -13,6 +13,7 @@ namespace qtfs::test {
 
 using Attach = EngineTest;
 using Lookup = EngineTest;
+using Find = EngineTest;
 using Readlink = EngineTest;
 
 namespace {
@@ -114,6 +115,44 @@ TEST_F(Lookup, RefusesWhatIsNoComponent)
     slot_.request(QTFS_OP_LOOKUP).node(yes()).name(name);
     EXPECT_EQ(run(slot_), EINVAL) << name;
   }
+}
+
+TEST_F(Find, LeadsToTheFileThatItWas)
+{
+  std::filesystem::create_directories(yes("a/b"));
+  write_file(yes("a/b/file"), "");
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/a/b/file").body(find_body(yes("a/b/file")));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(path_of(slot_.reply_fd()), yes("a/b/file"));
+  EXPECT_TRUE(is_o_path(slot_.reply_fd()));
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/").body(find_body(yes()));
+  EXPECT_EQ(run(slot_), 0);
+}
+
+TEST_F(Find, IsStaleWhereAnotherFileIs)
+{
+  write_file(yes("was"), "");
+  const qtfs_find was = find_body(yes("was"));
+  write_file(yes("is"), "");
+
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/is").body(was);
+  EXPECT_EQ(run(slot_), ESTALE);
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/none").body(was);
+  EXPECT_EQ(run(slot_), ENOENT);
+}
+
+TEST_F(Find, FollowsNothingAndStaysBelow)
+{
+  std::filesystem::create_directories(yes("root"));
+  write_file(yes("file"), "");
+  EXPECT_EQ(::symlink(yes().c_str(), yes("root/out").c_str()), 0);
+
+  slot_.request(QTFS_OP_FIND).node(yes("root")).name("/out/file").body(find_body(yes("file")));
+  EXPECT_EQ(run(slot_), ELOOP);
+  slot_.request(QTFS_OP_FIND).node(yes("root")).name("/../file").body(find_body(yes("file")));
+  EXPECT_EQ(run(slot_), EXDEV);
+  slot_.request(QTFS_OP_FIND).node(yes("root")).name("/out").body(find_body(yes("root/out")));
+  EXPECT_EQ(run(slot_), 0);
 }
 
 TEST_F(Readlink, GivesTheTarget)
