@@ -53,7 +53,8 @@ bool qtfs_dirty(const struct inode *inode)
 {
 	return S_ISREG(inode->i_mode) &&
 	       (mapping_tagged(inode->i_mapping, PAGECACHE_TAG_DIRTY) ||
-		mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK));
+		mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK) ||
+		qtfs_unstable_old(inode));
 }
 
 /* Drops the cached data of @inode, which others have changed, after writing ours. */

@@ -96,6 +96,7 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	error = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
 	if (error)
 		return error;
+	qtfs_unstable_settle(inode);
 	if (bypasses(iocb)) {
 		error = qtfs_clean(inode);
 		return error ?: read_direct(iocb, to);
@@ -200,6 +201,9 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 		qtfs_expire_attr(inode);
 	else
 		qtfs_update_inode_changed(inode, &rep.attr, &rpc.age, true);
+	if (S_ISREG(inode->i_mode) && !qtfs_uncached(inode) &&
+	    !(body.flags & cpu_to_le32(QTFS_WRITE_SYNC | QTFS_WRITE_DSYNC)))
+		qtfs_unstable_add_elsewhere(inode);
 	iocb->ki_pos = le64_to_cpu(rep.end);
 	return count;
 }
@@ -255,6 +259,7 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	n = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
 	if (n)
 		return n;
+	qtfs_unstable_settle(inode);
 	inode_lock(inode);
 	n = generic_write_checks(iocb, from);
 	if (n > 0 && writes_back(iocb, n))

@@ -18,6 +18,8 @@ static void cache_init_once(void *p)
 	spin_lock_init(&qi->writers_lock);
 	atomic_set(&qi->runs, 0);
 	INIT_LIST_HEAD(&qi->writers);
+	INIT_LIST_HEAD(&qi->unstable);
+	INIT_LIST_HEAD(&qi->unstable_inodes);
 }
 
 int qtfs_inode_cache_init(void)
@@ -48,6 +50,8 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	atomic_set(&qi->uds_names, 0);
 	qi->uds_local = false;
 	qi->times_stale = false;
+	qi->nr_unstable = 0;
+	qi->unstable_elsewhere = 0;
 	return &qi->vfs_inode;
 }
 
@@ -63,6 +67,7 @@ void qtfs_evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	/* Their last steps come after the end of write-back. */
 	wait_var_event(&qtfs_i(inode)->runs, !atomic_read(&qtfs_i(inode)->runs));
+	qtfs_unstable_drop(inode);
 	clear_inode(inode);
 	qtfs_deferred_drop(inode);
 	qtfs_listing_drop(inode);

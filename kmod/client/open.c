@@ -32,7 +32,7 @@ u32 qtfs_open_flags(const struct file *file)
 	return flags;
 }
 
-static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_open_rep *rep,
+static struct qtfs_file *file_alloc(const struct cred *cred, const struct qtfs_open_rep *rep,
 				    const struct qtfs_age *age)
 {
 	struct qtfs_file *qf = kzalloc(sizeof(*qf), GFP_KERNEL);
@@ -43,7 +43,7 @@ static struct qtfs_file *file_alloc(const struct file *file, const struct qtfs_o
 	qf->open = le64_to_cpu(rep->open);
 	qf->epoch = age->epoch;
 	qf->flags = le32_to_cpu(rep->flags);
-	qf->cred = get_cred(file->f_cred);
+	qf->cred = get_cred(cred);
 	INIT_LIST_HEAD(&qf->files);
 	INIT_LIST_HEAD(&qf->writer);
 	RB_CLEAR_NODE(&qf->polled);
@@ -103,7 +103,7 @@ static void file_ready(struct file *file, struct qtfs_file *qf)
 int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep,
 		     const struct qtfs_age *age)
 {
-	struct qtfs_file *qf = file_alloc(file, rep, age);
+	struct qtfs_file *qf = file_alloc(file->f_cred, rep, age);
 
 	if (!qf) {
 		qtfs_release_open(qtfs_session_of(file_inode(file)->i_sb),
@@ -163,7 +163,7 @@ int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs
 		     const struct qtfs_age *age)
 {
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
-	struct qtfs_file *qf = file_alloc(file, rep, age);
+	struct qtfs_file *qf = file_alloc(file->f_cred, rep, age);
 	int error = -ENOMEM;
 
 	if (qf) {
@@ -198,6 +198,35 @@ void qtfs_release_open(struct qtfs_session *session, u64 number)
 	qf->epoch = READ_ONCE(session->epoch);
 	qf->cred = get_cred(current_cred());
 	qtfs_release_later(session, &qf->list);
+}
+
+/* Opens @inode once more, on nobody's behalf, to write it back. */
+struct qtfs_file *qtfs_open_writer(struct inode *inode)
+{
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	struct qtfs_open body = { .flags = cpu_to_le32(O_WRONLY) };
+	struct qtfs_open_rep rep;
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_OPEN,
+		.dentry = qtfs_find_alias(inode),
+		.body = &body,
+		.reply = &rep,
+		.cred = session->cred,
+	};
+	struct qtfs_file *qf;
+	int error;
+
+	error = rpc.dentry ? qtfs_rpc_call(session, &rpc) : -ESTALE;
+	dput(rpc.dentry);
+	if (error)
+		return ERR_PTR(error);
+	qf = file_alloc(session->cred, &rep, &rpc.age);
+	if (!qf) {
+		qtfs_release_open(session, le64_to_cpu(rep.open));
+		return ERR_PTR(-ENOMEM);
+	}
+	qtfs_writer_add(inode, qf, true);
+	return qf;
 }
 
 static void writer_close(struct inode *inode, struct qtfs_file *qf)
@@ -254,6 +283,7 @@ static int write_and_wait(struct file *file, loff_t start, loff_t end)
 
 	if (qtfs_leaves(inode))
 		return -EINTR;
+	qtfs_unstable_resend(inode);
 	if (qtfs_dirty(inode))
 		error = filemap_fdatawrite_range(inode->i_mapping, start, end);
 	killed = qtfs_wait_written(inode);
@@ -277,10 +307,21 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 		.file = qtfs_file(file),
 		.body = &body,
 	};
+	struct inode *inode = file_inode(file);
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	struct qtfs_unstable_mark mark;
 	int error;
 
-	error = write_and_wait(file, start, end);
-	if (error)
-		return error;
-	return qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+	/* If the server was booted before it had answered, all may have to be written again. */
+	do {
+		qtfs_unstable_settle(inode);
+		error = write_and_wait(file, start, end);
+		if (error)
+			return error;
+		mark = qtfs_unstable_mark(session);
+		error = qtfs_rpc_call(session, &rpc);
+		if (error)
+			return error;
+	} while (!qtfs_unstable_commit(inode, mark));
+	return 0;
 }

@@ -19,7 +19,8 @@ static void fill_done(struct qtfs_request *req)
 		size_t size = folio_size(folio);
 		size_t valid = min(left, size);
 
-		if (!req->error) {
+		/* The server's data may lack what it has lost, see unstable.c. */
+		if (!req->error && !qtfs_unstable_old(folio_inode(folio))) {
 			/* Behind the end of the file. */
 			if (valid < size)
 				folio_zero_segment(folio, valid, size);

@@ -117,6 +117,10 @@ struct qtfs_session {
 	struct list_head parked;	/* requests without a slot; likewise */
 	wait_queue_head_t recover_queue;
 	struct work_struct recover_work;
+	spinlock_t unstable_lock;	/* the next two, see unstable.c */
+	struct list_head unstable;	/* inodes */
+	u64 unstable_seq;		/* counts writes */
+	struct work_struct unstable_work;
 	spinlock_t files_lock;		/* files */
 	struct list_head files;		/* all open files */
 
@@ -201,6 +205,31 @@ int qtfs_rpc_resolve(struct qtfs_session *session, struct qtfs_rpc *rpc);
 void qtfs_session_restart(struct qtfs_session *session);
 void qtfs_file_list(struct qtfs_session *session, struct qtfs_file *qf, struct file *file);
 void qtfs_file_unlist(struct qtfs_session *session, struct qtfs_file *qf);
+
+/* unstable.c */
+struct qtfs_unstable_mark {
+	u64 seq;
+	unsigned int boots;
+};
+
+void qtfs_unstable_init(struct qtfs_session *session);
+void qtfs_unstable_add(struct inode *inode, loff_t from, loff_t to);
+void qtfs_unstable_add_elsewhere(struct inode *inode);
+struct qtfs_unstable_mark qtfs_unstable_mark(struct qtfs_session *session);
+bool qtfs_unstable_commit(struct inode *inode, struct qtfs_unstable_mark mark);
+void qtfs_unstable_commit_all(struct qtfs_session *session, u32 dev,
+			      struct qtfs_unstable_mark mark);
+bool qtfs_unstable_old(const struct inode *inode);
+void qtfs_unstable_resend(struct inode *inode);
+void qtfs_unstable_write_again(struct inode *inode);
+void qtfs_unstable_drop(struct inode *inode);
+
+/* Before data of @inode is read from the server. */
+static inline void qtfs_unstable_settle(struct inode *inode)
+{
+	if (unlikely(qtfs_unstable_old(inode)))
+		qtfs_unstable_write_again(inode);
+}
 
 /* replay.c */
 int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc);
@@ -287,6 +316,11 @@ struct qtfs_inode {
 	u64 attributes_mask;
 	u64 change;
 	struct timespec64 btime;
+	struct list_head unstable;	/* ranges, see unstable.c; under unstable_lock */
+	struct list_head unstable_inodes; /* session->unstable; likewise */
+	unsigned int nr_unstable;	/* likewise */
+	unsigned int unstable_boots;	/* likewise */
+	u64 unstable_elsewhere;		/* likewise */
 	atomic_t runs;			/* WRITEs of write-back under way */
 	spinlock_t writers_lock;	/* writers */
 	struct list_head writers;	/* open files that may write */
@@ -434,6 +468,7 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf);
 void qtfs_file_put_later(struct qtfs_session *session, struct qtfs_file *qf);
 void qtfs_file_free(struct llist_node *entry);
+struct qtfs_file *qtfs_open_writer(struct inode *inode);
 void qtfs_release_open(struct qtfs_session *session, u64 number);
 
 /* defer.c */
@@ -534,6 +569,7 @@ void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const v
 /* writeback.c */
 void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append);
 void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
+bool qtfs_range_dirty(struct folio *folio, size_t from, size_t to);
 int qtfs_fill_around(struct file *file, struct folio *folio);
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
 int qtfs_clean(struct inode *inode);

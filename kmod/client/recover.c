@@ -169,7 +169,9 @@ static int resolve_file(struct qtfs_session *session, const struct qtfs_rpc *rpc
 			struct qtfs_file *qf, u64 *number)
 {
 	if (smp_load_acquire(&qf->epoch) != rpc->epoch) {	/* pairs with file_renew() */
-		if (rpc->op == QTFS_OP_RELEASE || READ_ONCE(session->quiet))
+		/* What isn't in the list any more is about to be given back. */
+		if (rpc->op == QTFS_OP_RELEASE || list_empty_careful(&qf->files) ||
+		    READ_ONCE(session->quiet))
 			return -ESTALE;
 		/* It was opened just before the server went. */
 		qtfs_recover_start(session);
@@ -389,6 +391,9 @@ static int files_renew(struct super_block *sb, u64 epoch, char *buf)
 	struct reopening re = { .buf = buf };
 	int error = 0;
 
+	/* Whatever happened meanwhile, nobody has told. */
+	qtfs_expire_all(sb);
+
 	while (!error && next_file(session, epoch, &re)) {
 		error = reopen(sb, &re, epoch);
 		/* If it has been closed meanwhile, this gives it back. */
@@ -443,6 +448,8 @@ static void recover_work(struct work_struct *work)
 	} while (error || !recover_end(session, epoch));
 
 	qtfs_requests_unpark(session);
+	if (sb)
+		queue_work(qtfs_wq, &session->unstable_work);
 	/* What is waited for by events is asked for again. */
 	qtfs_wait_event(session, 0);
 	qtfs_poll_event(session, 0);
@@ -488,11 +495,7 @@ void qtfs_recover_stop(struct qtfs_session *session)
 /* The server has forgotten the session.  In a lane's work item, without a link. */
 void qtfs_session_restart(struct qtfs_session *session)
 {
-	struct super_block *sb = smp_load_acquire(&session->sb);	/* as in recover_work() */
-
 	qtfs_log(WARN, "%s: the server has forgotten this client, what was open is opened again",
 		 session->addr.text);
 	qtfs_requests_restart(session);
-	if (sb && !READ_ONCE(session->quiet))
-		qtfs_expire_all(sb);
 }

@@ -48,8 +48,11 @@ int qtfs_session_begin_again(struct qtfs_session *session, const struct qtfs_hel
 {
 	spin_lock(&session->lock);
 	/* The first half is the machine's. */
-	if (memcmp(rep->boot, session->boot, sizeof(session->boot) / 2))
+	if (memcmp(rep->boot, session->boot, sizeof(session->boot) / 2)) {
+		spin_lock(&session->unstable_lock);
 		WRITE_ONCE(session->boots, session->boots + 1);
+		spin_unlock(&session->unstable_lock);
+	}
 	memcpy(session->boot, rep->boot, sizeof(session->boot));
 	session->id = le64_to_cpu(rep->session);
 	WRITE_ONCE(session->nr_slots, le32_to_cpu(rep->slots));
@@ -108,6 +111,7 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	session->epoch = 1;
 	session->cred = get_current_cred();
 	qtfs_recover_init(session);
+	qtfs_unstable_init(session);
 	mutex_init(&session->end_lock);
 	spin_lock_init(&session->lock);
 	init_waitqueue_head(&session->slot_wait);
@@ -189,6 +193,7 @@ void qtfs_session_quiesce(struct qtfs_session *session)
 	WRITE_ONCE(session->quiet, true);
 	cancel_work_sync(&session->notify_work);
 	qtfs_recover_stop(session);
+	cancel_work_sync(&session->unstable_work);
 }
 
 /* Lets the server forget everything at once, if it can be told. */

@@ -253,13 +253,20 @@ static void qtfs_umount_begin(struct super_block *sb)
 /* The VFS has written what was dirty here; now the server's file system. */
 static int qtfs_sync_fs(struct super_block *sb, int wait)
 {
+	struct qtfs_session *session = qtfs_session_of(sb);
 	struct qtfs_rpc rpc = { .op = QTFS_OP_SYNCFS };
+	struct qtfs_unstable_mark mark;
+	int error;
 
 	/* There is no root any more when it is unmounted: that is not a sync(2). */
 	if (!wait || !sb->s_root)
 		return 0;
 	rpc.dentry = sb->s_root;
-	return qtfs_rpc_call(qtfs_session_of(sb), &rpc);
+	mark = qtfs_unstable_mark(session);
+	error = qtfs_rpc_call(session, &rpc);
+	if (!error)
+		qtfs_unstable_commit_all(session, qtfs_sb(sb)->root_dev, mark);
+	return error;
 }
 
 static const struct super_operations qtfs_super_ops = {

@@ -50,6 +50,35 @@ static void range_set(struct folio *folio, size_t from, size_t to)
 		folio_attach_private(folio, (void *)value);
 }
 
+/* Whether bytes [from, to) can be dirtied beside what is dirty in @folio already. */
+static bool range_joins(struct folio *folio, size_t from, size_t to)
+{
+	size_t old_from, old_to;
+
+	if (folio_test_uptodate(folio) || !range_get(folio, &old_from, &old_to))
+		return true;
+	return from <= old_to && to >= old_from;
+}
+
+/*
+ * Adds bytes [@from, @to) of @folio, which is locked, to what is dirty in it.  False if
+ * what is dirty has to be written first.
+ */
+bool qtfs_range_dirty(struct folio *folio, size_t from, size_t to)
+{
+	size_t old_from, old_to;
+
+	if (!range_joins(folio, from, to))
+		return false;
+	if (range_get(folio, &old_from, &old_to)) {
+		from = min(from, old_from);
+		to = max(to, old_to);
+	}
+	range_set(folio, from, to);
+	folio_mark_dirty(folio);
+	return true;
+}
+
 static void range_clear(struct folio *folio)
 {
 	if (folio_test_private(folio))
@@ -153,6 +182,8 @@ static void run_done(struct qtfs_request *req)
 	 * way nor what is known from before the write is believed.
 	 */
 	qtfs_expire_attr(run->inode);
+	if (!error)
+		qtfs_unstable_add(run->inode, run->pos, run->pos + run->buf->size);
 	run_end(run, error, false);
 	if (!error)
 		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
@@ -329,6 +360,7 @@ int qtfs_clean(struct inode *inode)
 	errseq_t since = filemap_sample_wb_err(mapping);
 	int error, killed;
 
+	qtfs_unstable_resend(inode);
 	if (!qtfs_dirty(inode))
 		return 0;
 	error = filemap_fdatawrite(mapping);
@@ -359,6 +391,9 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	if (!rpc.in)
 		return -ENOMEM;
 	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
+	/* The server's data may lack what it has lost, see unstable.c. */
+	if (!error && qtfs_unstable_old(file_inode(file)))
+		error = -EIO;
 	if (!error) {
 		/* Behind the server's end of the file. */
 		memset(rpc.in->linear + rpc.in_len, 0, rpc.in_max - rpc.in_len);
@@ -370,16 +405,6 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	}
 	qtfs_buf_put(rpc.in);
 	return error;
-}
-
-/* Whether bytes [from, to) can be dirtied beside what is dirty in @folio already. */
-static bool range_joins(struct folio *folio, size_t from, size_t to)
-{
-	size_t old_from, old_to;
-
-	if (folio_test_uptodate(folio) || !range_get(folio, &old_from, &old_to))
-		return true;
-	return from <= old_to && to >= old_from;
 }
 
 static int cache_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
@@ -459,6 +484,12 @@ out:
 	return copied;
 }
 
+static vm_fault_t cache_fault(struct vm_fault *vmf)
+{
+	qtfs_unstable_settle(file_inode(vmf->vma->vm_file));
+	return filemap_fault(vmf);
+}
+
 static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 {
 	struct folio *folio = page_folio(vmf->page);
@@ -485,7 +516,7 @@ out:
 }
 
 static const struct vm_operations_struct qtfs_vm_ops = {
-	.fault = filemap_fault,
+	.fault = cache_fault,
 	.map_pages = filemap_map_pages,
 	.page_mkwrite = qtfs_page_mkwrite,
 };
