@@ -13,6 +13,9 @@
  *	link_open	connect, HELLO, its answer
  *	link_use	requests may be sent on it; those that wait are
  *
+ * The first lane is for small requests, the others, if there are any, for those with
+ * much data either way; any lane is better than none.
+ *
  * The link's thread says that it has closed by queueing the work item.  Where an
  * attempt fails, or a link brings no answer, the next attempt comes later: from
  * RETRY_MIN_MS, doubled each time up to RETRY_MAX_MS, half of it by chance, so
@@ -360,13 +363,16 @@ bool qtfs_link_use(struct qtfs_lane *lane)
 	return usable;
 }
 
-/* A link to send on, with a reference, or NULL.  Under session->lock. */
-struct qtfs_link *qtfs_link_get(struct qtfs_session *session)
+/*
+ * A link to send on, with a reference, or NULL: that of @lane, or else another one.
+ * Under session->lock.
+ */
+struct qtfs_link *qtfs_link_get(struct qtfs_session *session, unsigned int lane)
 {
 	unsigned int i;
 
-	for (i = 0; i < QTFS_LANES; i++) {
-		struct qtfs_link *link = session->lanes[i].link;
+	for (i = 0; i < session->nr_lanes; i++) {
+		struct qtfs_link *link = session->lanes[(lane + i) % session->nr_lanes].link;
 
 		if (link && link->usable) {
 			qtfs_conn_get(&link->conn);
@@ -376,17 +382,63 @@ struct qtfs_link *qtfs_link_get(struct qtfs_session *session)
 	return NULL;
 }
 
+/*
+ * Ends the links of the other lanes: they lead to a session that isn't any more.
+ * Returns whether none of them carries anything.
+ */
+static bool others_end(struct qtfs_lane *lane)
+{
+	struct qtfs_session *session = lane->session;
+	bool ended = true;
+	unsigned int i;
+
+	for (i = 0; i < session->nr_lanes; i++) {
+		struct qtfs_link *link;
+		bool usable = false;
+
+		spin_lock(&session->lock);
+		link = i == lane->index ? NULL : session->lanes[i].link;
+		if (link && (link->usable || link->broken)) {
+			ended = false;
+			usable = link->usable;
+			qtfs_conn_get(&link->conn);
+		} else {
+			link = NULL;
+		}
+		spin_unlock(&session->lock);
+		if (usable)
+			qtfs_conn_shutdown(&link->conn, -ESTALE);
+		if (link)
+			qtfs_conn_put(&link->conn);
+	}
+	return ended;
+}
+
+/* The server doesn't know the session that @lane said HELLO to, @epoch. */
+static void lane_forgotten(struct qtfs_lane *lane, u64 epoch)
+{
+	bool ended = others_end(lane);
+
+	if (ended)
+		qtfs_session_restart(lane->session, epoch);
+	queue_delayed_work(qtfs_link_wq, &lane->work, ended ? 0 : HZ / 50);
+}
+
 static void lane_work(struct work_struct *work)
 {
 	struct qtfs_lane *lane = container_of(to_delayed_work(work), struct qtfs_lane, work);
 	struct qtfs_session *session = lane->session;
 	/* Write-back, and who waits for it, may be waiting for this. */
 	unsigned int nofs = memalloc_nofs_save();
+	u64 epoch;
 	int error;
 
 	link_drop(lane);
 	if (READ_ONCE(session->error))
 		goto out;
+	/* What the link carried may go by another lane. */
+	qtfs_requests_resend(session);
+	epoch = READ_ONCE(session->epoch);
 	error = qtfs_link_open(lane, NULL);
 	if (!error && qtfs_link_use(lane)) {
 		atomic64_inc(&session->reconnects);
@@ -394,13 +446,18 @@ static void lane_work(struct work_struct *work)
 		if (READ_ONCE(session->recovering))
 			qtfs_recover_start(session);
 	} else if (error == -ESTALE && session->joined) {
-		qtfs_session_restart(session);
-		queue_delayed_work(qtfs_link_wq, &lane->work, 0);
+		lane_forgotten(lane, epoch);
 	} else {
 		lane_retry(lane);
 	}
 out:
 	memalloc_nofs_restore(nofs);
+}
+
+/* Lets @lane be connected, when the session is. */
+void qtfs_lane_start(struct qtfs_lane *lane)
+{
+	queue_delayed_work(qtfs_link_wq, &lane->work, 0);
 }
 
 void qtfs_lane_init(struct qtfs_lane *lane, struct qtfs_session *session, unsigned int index)

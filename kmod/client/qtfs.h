@@ -73,7 +73,7 @@ struct qtfs_lane {
 	struct delayed_work work;
 };
 
-#define QTFS_LANES	1
+#define QTFS_LANES_MAX	8
 
 /* How long to wait for the server: mount options. */
 struct qtfs_patience {
@@ -100,7 +100,8 @@ struct qtfs_session {
 	u32 max_data;
 	u32 nr_slots;
 
-	struct qtfs_lane lanes[QTFS_LANES];
+	struct qtfs_lane lanes[QTFS_LANES_MAX];
+	unsigned int nr_lanes;		/* in use */
 	struct mutex end_lock;		/* qtfs_session_abort() */
 	struct delayed_work watch;
 	unsigned int slow_ms;		/* what waits longer is told in the log; 0: none */
@@ -177,7 +178,8 @@ struct qtfs_session {
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 				       const struct qtfs_transport *transport,
 				       const struct qtfs_addr *addr,
-				       const struct qtfs_patience *patience, bool crc);
+				       const struct qtfs_patience *patience, bool crc,
+				       unsigned int nr_lanes);
 void qtfs_session_set_patience(struct qtfs_session *session, const struct qtfs_patience *patience);
 /* Fails every request, now and for ever.  Sleeps. */
 void qtfs_session_abort(struct qtfs_session *session);
@@ -202,7 +204,7 @@ void qtfs_recover_start(struct qtfs_session *session);
 void qtfs_recover_stop(struct qtfs_session *session);
 int qtfs_recover_wait(struct qtfs_session *session);
 int qtfs_rpc_resolve(struct qtfs_session *session, struct qtfs_rpc *rpc);
-void qtfs_session_restart(struct qtfs_session *session);
+void qtfs_session_restart(struct qtfs_session *session, u64 epoch);
 void qtfs_file_list(struct qtfs_session *session, struct qtfs_file *qf, struct file *file);
 void qtfs_file_unlist(struct qtfs_session *session, struct qtfs_file *qf);
 
@@ -242,10 +244,11 @@ void qtfs_watch_stop(struct qtfs_session *session);
 
 /* link.c */
 void qtfs_lane_init(struct qtfs_lane *lane, struct qtfs_session *session, unsigned int index);
+void qtfs_lane_start(struct qtfs_lane *lane);
 void qtfs_lane_end(struct qtfs_lane *lane);
 int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc);
 bool qtfs_link_use(struct qtfs_lane *lane);
-struct qtfs_link *qtfs_link_get(struct qtfs_session *session);
+struct qtfs_link *qtfs_link_get(struct qtfs_session *session, unsigned int lane);
 
 /* cache= */
 enum qtfs_cache_mode {

@@ -492,10 +492,14 @@ void qtfs_recover_stop(struct qtfs_session *session)
 	wake_up_all(&session->recover_queue);
 }
 
-/* The server has forgotten the session.  In a lane's work item, without a link. */
-void qtfs_session_restart(struct qtfs_session *session)
+/*
+ * The server has forgotten the session as it was in @epoch.  In a lane's work item; no
+ * link carries anything.
+ */
+void qtfs_session_restart(struct qtfs_session *session, u64 epoch)
 {
+	if (!qtfs_requests_restart(session, epoch))
+		return;
 	qtfs_log(WARN, "%s: the server has forgotten this client, what was open is opened again",
 		 session->addr.text);
-	qtfs_requests_restart(session);
 }

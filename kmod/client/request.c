@@ -295,6 +295,21 @@ struct sending {
 	bool abandoned;
 };
 
+/* What others should not have to wait behind. */
+#define BULK_BYTES	(16 << 10)
+
+/* By which lane @req goes: see link.c. */
+static unsigned int request_lane(const struct qtfs_session *session,
+				 const struct qtfs_request *req)
+{
+	const struct qtfs_hdr *hdr = (const void *)req->head;
+	size_t bytes = max_t(size_t, le32_to_cpu(hdr->data_len), req->in_max);
+
+	if (session->nr_lanes == 1 || bytes <= BULK_BYTES)
+		return 0;
+	return 1 + req->slot % (session->nr_lanes - 1);
+}
+
 /* Finds @req a link and makes its frame the link's.  Under session->lock. */
 static struct sending send_prepare(struct qtfs_session *session, struct qtfs_request *req)
 {
@@ -305,7 +320,7 @@ static struct sending send_prepare(struct qtfs_session *session, struct qtfs_req
 
 	if (session->slots[req->slot] != req || req->sending || req->receiving)
 		return sending;
-	sending.link = qtfs_link_get(session);
+	sending.link = qtfs_link_get(session, request_lane(session, req));
 	if (!sending.link)
 		return sending;
 	req->link = sending.link;
@@ -521,7 +536,7 @@ static void request_cancel(struct qtfs_request *req)
 	cancel->frame.done = cancel_sent;
 
 	spin_lock(&session->lock);
-	link = qtfs_link_get(session);
+	link = qtfs_link_get(session, request_lane(session, req));
 	spin_unlock(&session->lock);
 	if (!link) {
 		kfree(cancel);
@@ -806,12 +821,16 @@ static void slots_empty(struct qtfs_session *session, struct list_head *list)
  * The session gets its next epoch, and nothing is under way in it.  No link is left.
  * READs and WRITEs that nobody would repeat are kept until they can be sent again.
  */
-void qtfs_requests_restart(struct qtfs_session *session)
+bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch)
 {
 	struct qtfs_request *req, *next;
 	LIST_HEAD(ended);
 
 	spin_lock(&session->lock);
+	if (session->epoch != epoch) {
+		spin_unlock(&session->lock);
+		return false;		/* another lane was first */
+	}
 	WRITE_ONCE(session->recovering, true);
 	session->joined = false;
 	/* Whatever is under way is older than what will come. */
@@ -829,6 +848,7 @@ void qtfs_requests_restart(struct qtfs_session *session)
 		request_end(req, -QTFS_RESTARTED);
 	}
 	wake_up_all(&session->slot_wait);
+	return true;
 }
 
 static struct qtfs_request *parked_take(struct qtfs_session *session)

@@ -165,7 +165,7 @@ void qtfs_request_retry(struct qtfs_request *req, unsigned int timeo);
 void qtfs_request_time_out(struct qtfs_request *req);
 void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link);
 void qtfs_requests_resend(struct qtfs_session *session);
-void qtfs_requests_restart(struct qtfs_session *session);
+bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch);
 void qtfs_requests_unpark(struct qtfs_session *session);
 void qtfs_requests_time_out_parked(struct qtfs_session *session);
 void qtfs_requests_fail(struct qtfs_session *session, int error);

@@ -67,7 +67,7 @@ void qtfs_session_update_state(struct qtfs_session *session)
 	bool usable = false, good = false;
 	unsigned int i;
 
-	for (i = 0; i < QTFS_LANES; i++) {
+	for (i = 0; i < session->nr_lanes; i++) {
 		const struct qtfs_link *link = session->lanes[i].link;
 
 		usable |= link && link->usable;
@@ -127,7 +127,7 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 	init_completion(&session->kobj_released);
 
 	qtfs_watch_init(session);
-	for (i = 0; i < QTFS_LANES; i++)
+	for (i = 0; i < QTFS_LANES_MAX; i++)
 		qtfs_lane_init(&session->lanes[i], session, i);
 	return session;
 }
@@ -139,7 +139,7 @@ void qtfs_session_abort(struct qtfs_session *session)
 	mutex_lock(&session->end_lock);
 	session_set_error(session, -EIO);
 	qtfs_watch_stop(session);
-	for (i = 0; i < QTFS_LANES; i++)
+	for (i = 0; i < session->nr_lanes; i++)
 		qtfs_lane_end(&session->lanes[i]);
 	qtfs_requests_fail(session, -EIO);
 	qtfs_recover_stop(session);
@@ -149,9 +149,11 @@ void qtfs_session_abort(struct qtfs_session *session)
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 				       const struct qtfs_transport *transport,
 				       const struct qtfs_addr *addr,
-				       const struct qtfs_patience *patience, bool crc)
+				       const struct qtfs_patience *patience, bool crc,
+				       unsigned int nr_lanes)
 {
 	struct qtfs_session *session;
+	unsigned int i;
 	int error;
 
 	session = session_alloc(transport, addr);
@@ -159,6 +161,7 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 		return ERR_PTR(-ENOMEM);
 	session->patience = *patience;
 	session->crc = crc;
+	session->nr_lanes = nr_lanes;
 
 	error = qtfs_link_open(&session->lanes[0], fc);
 	if (error)
@@ -172,6 +175,8 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 	if (error)
 		goto err_session;
 	qtfs_watch_start(session);
+	for (i = 1; i < nr_lanes; i++)
+		qtfs_lane_start(&session->lanes[i]);
 	return session;
 
 err_session:

@@ -36,6 +36,7 @@ struct qtfs_options {
 	struct qtfs_patience patience;
 	enum { CRC_DEFAULT, CRC_ON, CRC_OFF } crc;
 	unsigned int local_lock;
+	unsigned int nconnect;
 };
 
 enum {
@@ -52,6 +53,7 @@ enum {
 	OPT_RETRANS,
 	OPT_CRC,
 	OPT_LOCAL_LOCK,
+	OPT_NCONNECT,
 };
 
 /* As NFS has them. */
@@ -86,6 +88,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_u32("retrans", OPT_RETRANS),
 	fsparam_flag_no("crc", OPT_CRC),
 	fsparam_enum("local_lock", OPT_LOCAL_LOCK, local_locks),
+	fsparam_u32("nconnect", OPT_NCONNECT),
 	{}
 };
 
@@ -152,6 +155,12 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_LOCAL_LOCK:
 		options->local_lock = result.uint_32;
+		return 0;
+	case OPT_NCONNECT:
+		if (!result.uint_32 || result.uint_32 > QTFS_LANES_MAX)
+			return invalfc(fc, "nconnect=%u: 1 to %u connections", result.uint_32,
+				       QTFS_LANES_MAX);
+		options->nconnect = result.uint_32;
 		return 0;
 	default:
 		return -EINVAL;
@@ -230,6 +239,7 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
 		   patience->timeo, patience->retrans);
 	seq_puts(m, sbi->session->crc ? ",crc" : ",nocrc");
+	seq_printf(m, ",nconnect=%u", sbi->session->nr_lanes);
 	if (sbi->local_lock)
 		seq_printf(m, ",local_lock=%s", local_locks[sbi->local_lock].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
@@ -335,6 +345,9 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_
 	if (!host && qtfs_default_addr(&transport, &host, &port))
 		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
 	options->transport = transport;
+	if (transport->single && options->nconnect > 1)
+		return invalfc(fc, "nconnect=%u: trans=%s has one connection", options->nconnect,
+			       transport->name);
 
 	memset(addr, 0, sizeof(*addr));
 	addr->net = current->nsproxy->net_ns;
@@ -384,7 +397,8 @@ static int qtfs_get_tree(struct fs_context *fc)
 	}
 	session = qtfs_session_open(fc, options->transport, &addr, &options->patience,
 				    options->crc == CRC_DEFAULT ? options->transport->wants_crc :
-								  options->crc == CRC_ON);
+								  options->crc == CRC_ON,
+				    options->nconnect);
 	if (IS_ERR(session)) {
 		sb_free(sbi);
 		return PTR_ERR(session);
@@ -413,6 +427,8 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	/* A lock that is held would be looked for in the wrong place. */
 	if (options->local_lock != sbi->local_lock)
 		return invalfc(fc, "local_lock can't be changed by a remount");
+	if (options->nconnect != sbi->session->nr_lanes)
+		return invalfc(fc, "nconnect can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
 	set_timeouts(sbi, options);
@@ -446,6 +462,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 	options->negative_ms = DEFAULT_TTL_MS;
 	options->patience.timeo = QTFS_TIMEO_MS;
 	options->patience.retrans = QTFS_RETRANS;
+	options->nconnect = 1;
 	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
 		const struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
 
@@ -455,6 +472,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 		options->cache = sbi->cache;
 		options->patience = sbi->session->patience;
 		options->local_lock = sbi->local_lock;
+		options->nconnect = sbi->session->nr_lanes;
 	}
 	fc->fs_private = options;
 	fc->ops = &qtfs_context_ops;

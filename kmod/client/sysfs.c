@@ -57,7 +57,7 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	int i, op;
 
 	spin_lock(&session->lock);
-	for (i = 0; i < QTFS_LANES; i++) {
+	for (i = 0; i < session->nr_lanes; i++) {
 		const struct qtfs_link *link = session->lanes[i].link;
 
 		sent += link ? atomic64_read(&link->conn.bytes_sent) : 0;

@@ -131,7 +131,7 @@ static void watch_work(struct work_struct *work)
 	u32 slot;
 	int i;
 
-	for (i = 0; i < QTFS_LANES; i++)
+	for (i = 0; i < session->nr_lanes; i++)
 		watch_link(session, &session->lanes[i]);
 	for (slot = 0; slot < session->nr_slots; slot++)
 		watch_slot(session, slot);

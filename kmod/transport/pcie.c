@@ -347,6 +347,7 @@ const struct qtfs_transport qtfs_transport_pcie = {
 	.name = "pcie",
 	.option = "dev",
 	.nameless = true,
+	.single = true,
 	.parse = pcie_parse,
 	.connect = pcie_connect,
 	.listen = pcie_listen,

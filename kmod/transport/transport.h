@@ -60,6 +60,7 @@ struct qtfs_transport {
 	const char *option;		/* that names a server when mounting, if any does */
 	bool has_port;
 	bool nameless;			/* finds a server without being told a name */
+	bool single;			/* one connection between two machines */
 	bool wants_crc;			/* unless the mount says otherwise */
 
 	/*
