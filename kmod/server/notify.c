@@ -22,7 +22,9 @@
  * are read, so nodes get it when they are made.
  *
  * References: node -> mark (users, under marks_lock), queue -> mark (fsnotify's
- * own count), mark -> session none: the group's end waits for its marks.
+ * own count), mark -> session none: the group's end waits for its marks.  What
+ * keeps a mark in the event handler is fsnotify's SRCU alone; its last node may
+ * be forgotten meanwhile, and nobody is to be told of it any more.
  *
  * Locks: marks_lock (mutex) > fsnotify's; session->notify_lock and actors_lock
  * are leaves, taken inside file systems' locks by the event handler, so nothing
@@ -31,6 +33,7 @@
 #include "server/qtfsd.h"
 #include "compat/compat_fsnotify.h"
 
+#include <linux/delay.h>
 #include <linux/hashtable.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -133,10 +136,9 @@ static void queue_inode(struct qtfsd_session *session, struct qtfsd_mark *qm, u3
 		goto unlock;
 	session->notify_count++;
 	qm->mask |= mask;
-	if (list_empty(&qm->queue)) {
-		refcount_inc(&qm->mark.refcnt);	/* fsnotify_get_mark() isn't exported */
+	/* fsnotify_get_mark() isn't exported, and would not be right: see above. */
+	if (list_empty(&qm->queue) && refcount_inc_not_zero(&qm->mark.refcnt))
 		list_add_tail(&qm->queue, &session->notify_marks);
-	}
 unlock:
 	spin_unlock(&session->notify_lock);
 }
@@ -209,9 +211,12 @@ static int notify_event(struct fsnotify_mark *mark, u32 mask, struct inode *inod
 {
 	struct qtfsd_mark *qm = container_of(mark, struct qtfsd_mark, mark);
 	struct qtfsd_session *session = qm->session;
+	unsigned int ms;
 
 	if (READ_ONCE(session->dead) || acts_for(session))
 		return 0;
+	if (qtfs_fault(QTFS_FAULT_EVENT, QTFS_OP_NOTIFY, &ms))
+		msleep(ms);
 	if ((mask & NAME_EVENTS) && name && name->len <= QTFS_NAME_MAX)
 		queue_name(session, qm, mask, name);
 	else

@@ -20,6 +20,7 @@ enum qtfs_fault {
 	QTFS_FAULT_CORRUPT,		/* a bit of a frame is another one */
 	QTFS_FAULT_DROP_REPLY,		/* server: executed, and the connection breaks */
 	QTFS_FAULT_FAIL,		/* error= instead of the operation */
+	QTFS_FAULT_EVENT,		/* server: ms= before an event is queued */
 	QTFS_FAULTS
 };
 

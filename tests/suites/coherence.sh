@@ -132,6 +132,21 @@ check "one's own changes are seen at once" bash -c "cd $M && for i in \$(seq 30)
 	echo \$i >own && [ \"\$(cat own)\" = \$i ] && mv own own2 && [ ! -e own ] && ln own2 own3 && [ \$(stat -c %h own2) = 2 ] &&
 	rm own3 && [ \$(stat -c %h own2) = 1 ] && truncate -s \$i own2 && [ \$(stat -c %s own2) = \$i ] && rm own2 || exit 1; done"
 
+# ---- a change of what is being forgotten: its event finds a mark that is on its way out ----
+FAULT=/sys/kernel/debug/qtfs_server/fault
+nodes() { S "cat /sys/fs/qtfs_server/*/nodes"; }
+is "a file that is known" "$(stat -c %a $M/mode)" 600
+known=$(nodes)
+check "its next event takes long" S "echo event_ms ms=$((3000 * RIG_SLOW)) count=1 >$FAULT"
+S "chmod 604 $D/mode" &
+changing=$!
+check "it is under way" wait_for 10 S "grep -q 'hit=1\$' $FAULT"
+check "the file is forgotten meanwhile" wait_for 2 eval "echo 2 >/proc/sys/vm/drop_caches; [ \$(nodes) -lt $known ]"
+check "really meanwhile" kill -0 $changing
+wait $changing
+S "echo clear >$FAULT"
+is "and found again as it is" "$(stat -c %a $M/mode)" 604
+
 # ---- a second mount is another client ----
 check "a second mount" mount_qtfs -o $LASTING $D /mnt/second || exit
 second() { # NAME CHANGE TEST
