@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * Between qtfs.ko and udsproxyd: /dev/qtfs_uds, for root, open once at a time.
+ * Between the modules and udsproxyd.
+ *
+ * qtfs.ko: /dev/qtfs_uds, for root, open once at a time.
  *
  * When a program connects to a socket on a mount, the module asks here for somebody
  * who listens in the place of the server's program.  A read(2) returns one event,
@@ -16,6 +18,14 @@
  * What is bound doesn't keep the mount busy; but it does keep the file system alive
  * that was mounted, so that who listens has to close what belongs to a device that
  * isn't mounted any more.
+ *
+ * An event of the kind QTFS_UDS_MADE says that a program of this machine has made a
+ * socket on a mount; nobody waits.  Who opens the device is told of all that were made
+ * before, too.  QTFS_UDS_FILE returns a descriptor (O_PATH) of its file, to connect to
+ * the program by, which doesn't keep the mount busy either.
+ *
+ * qtfs_server.ko: /dev/qtfs_server_uds, for root.  QTFS_UDS_NAMES returns a directory
+ * like that of QTFS_UDS_DIR, for the file of any socket.
  */
 #ifndef QTFS_UDS_H
 #define QTFS_UDS_H
@@ -24,10 +34,18 @@
 #include <linux/types.h>
 
 #define QTFS_UDS_DEV		"/dev/qtfs_uds"
+#define QTFS_UDS_SERVER_DEV	"/dev/qtfs_server_uds"
 #define QTFS_UDS_PATH_SIZE	4096	/* longest path, with its NUL */
+
+enum qtfs_uds_kind {
+	QTFS_UDS_CONNECT,		/* a program waits for QTFS_UDS_DONE */
+	QTFS_UDS_MADE,			/* a program has made the socket */
+};
 
 struct qtfs_uds_event {
 	__u64 id;
+	__u32 kind;			/* enum qtfs_uds_kind */
+	__u32 pad;			/* 0 */
 	__u32 major;			/* st_dev of the mount's root */
 	__u32 minor;
 	__u64 ino;			/* st_ino of the socket */
@@ -37,7 +55,7 @@ struct qtfs_uds_event {
 };
 
 struct qtfs_uds_dir {
-	__u64 id;			/* in: an event that isn't answered yet */
+	__u64 id;			/* in: an event; a program that waits isn't answered yet */
 	__s32 mount;			/* in: a descriptor of anything on a mount of its device */
 	__s32 pad;			/* in: 0 */
 };
@@ -52,5 +70,11 @@ struct qtfs_uds_dir {
 
 /* Argument: a pointer to the event's id.  ENOENT. */
 #define QTFS_UDS_DONE	_IOW(QTFS_UDS_TYPE, 2, __u64)
+
+/* As QTFS_UDS_DIR.  ENOENT: the socket has no name any more. */
+#define QTFS_UDS_FILE	_IOW(QTFS_UDS_TYPE, 3, struct qtfs_uds_dir)
+
+/* Argument: a pointer to an O_PATH descriptor.  Returns a descriptor; ENOTSOCK. */
+#define QTFS_UDS_NAMES	_IOW(QTFS_UDS_TYPE, 4, __s32)
 
 #endif /* QTFS_UDS_H */

@@ -13,6 +13,7 @@
 #include <map>
 
 #include "link.hh"
+#include "made_sockets.hh"
 #include "place.hh"
 #include "whitelist.hh"
 
@@ -30,8 +31,9 @@ public:
 
   using IsMirror = std::function<bool(const Identity &)>;
 
-  Connector(Loop &loop, const Root &root, Counters &counters, IsMirror is_mirror)
-      : loop_(loop), root_(root), counters_(counters), is_mirror_(std::move(is_mirror))
+  Connector(Loop &loop, const Root &root, const MadeSockets &made, Counters &counters,
+            IsMirror is_mirror)
+      : loop_(loop), root_(root), made_(made), counters_(counters), is_mirror_(std::move(is_mirror))
   {
   }
 
@@ -62,6 +64,7 @@ private:
 
   Loop &loop_;
   const Root &root_;
+  const MadeSockets &made_;
   Counters &counters_;
   IsMirror is_mirror_;
   const Whitelist *whitelist_ = nullptr;

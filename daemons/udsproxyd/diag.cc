@@ -111,14 +111,9 @@ Result<BoundSockets> BoundSockets::now()
   }
 }
 
-BoundSockets::File BoundSockets::file_of(const struct stat &st)
+const BoundSocket *BoundSockets::find(dev_t device, ino_t inode) const
 {
-  return {st.st_dev, static_cast<std::uint32_t>(st.st_ino)};
-}
-
-const BoundSocket *BoundSockets::find(const struct stat &st) const
-{
-  const auto found = sockets_.find(file_of(st));
+  const auto found = sockets_.find({device, static_cast<std::uint32_t>(inode)});
 
   return found == sockets_.end() ? nullptr : &found->second;
 }
@@ -130,7 +125,8 @@ bool BoundSockets::is_bound(int socket, const struct stat &st) const
     return false;
   const auto found = files_.find(static_cast<std::uint32_t>(own.st_ino));
 
-  return found != files_.end() && found->second == file_of(st);
+  return found != files_.end() &&
+         found->second == File{st.st_dev, static_cast<std::uint32_t>(st.st_ino)};
 }
 
 // The type is compared before anything else is looked at, so that the wrong one

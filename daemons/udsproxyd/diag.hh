@@ -27,14 +27,14 @@ public:
   static Result<BoundSockets> now();
 
   // The socket of the file; nullptr: none that is known.
-  const BoundSocket *find(const struct stat &st) const;
+  const BoundSocket *find(const struct stat &st) const { return find(st.st_dev, st.st_ino); }
+  const BoundSocket *find(dev_t device, ino_t inode) const;
   // Whether @socket, a descriptor, is bound to the file.
   bool is_bound(int socket, const struct stat &st) const;
 
 private:
   // The kernel tells only half of an inode's number.
   using File = std::pair<dev_t, std::uint32_t>;
-  static File file_of(const struct stat &st);
 
   std::map<File, BoundSocket> sockets_;
   std::map<std::uint32_t, File> files_; // by the socket's own inode

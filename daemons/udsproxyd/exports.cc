@@ -50,8 +50,8 @@ struct CloseDirectory {
 
 } // namespace
 
-Exports::Exports(Loop &loop, const Root &root, Events events)
-    : loop_(loop), root_(root), events_(std::move(events)),
+Exports::Exports(Loop &loop, const Root &root, MadeSockets &made, Events events)
+    : loop_(loop), root_(root), made_(made), events_(std::move(events)),
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK))
 {
   if (!inotify_)
@@ -98,6 +98,7 @@ void Exports::look()
   else if (!std::exchange(warned_, true))
     spdlog::warn("sock_diag: {}; sockets are probed instead", bound.error().message());
 
+  look.found = made_.list(look.bound, look.unready);
   for (const std::string &path : paths_)
     visit(look, path, 0, 0);
   for (const int old : watched_)

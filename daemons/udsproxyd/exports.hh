@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //
 // The sockets of this machine that the peer may reach: what is in the directories
-// of [Udsconnect] and belongs to a program that listens.
+// of [Udsconnect] and belongs to a program that listens; and what programs of this
+// machine have made on mounts (made_sockets.hh).
 //
 // inotify says when to look, sock_diag what a socket file is.  What no event tells
 // of (a program that listens only some time after it has made the file, or that ends
@@ -18,6 +19,7 @@
 
 #include "diag.hh"
 #include "loop.hh"
+#include "made_sockets.hh"
 #include "place.hh"
 #include "whitelist.hh"
 
@@ -37,7 +39,7 @@ public:
     std::function<void()> looked;
   };
 
-  Exports(Loop &loop, const Root &root, Events events);
+  Exports(Loop &loop, const Root &root, MadeSockets &made, Events events);
 
   void set_paths(std::vector<std::string> paths);
   void look_soon();
@@ -64,6 +66,7 @@ private:
 
   Loop &loop_;
   const Root &root_;
+  MadeSockets &made_;
   Events events_;
   std::vector<std::string> paths_;
   std::map<std::string, Announcement> list_;

@@ -28,19 +28,19 @@ constexpr std::size_t opening_head = 13;
 constexpr std::size_t object_head = 13;
 
 constexpr std::array<Rule, 13> rules = {{
-  {},                                                                    // there is no type 0
-  {0, false, 16, 16},                                                    // Hello
-  {0, false, 0, 0},                                                      // Ping
-  {0, false, 0, 0},                                                      // Pong
-  {0, false, announcement_head + 1, announcement_head + max_path},       // Announce
-  {0, false, 1, max_path},                                               // Withdraw
-  {0, false, 0, 0},                                                      // Synced
-  {0, true, opening_head + 1, opening_head + 4 * max_groups + max_path}, // Open
-  {0, true, object_head, object_head + max_name},                        // Object
-  {data_more, true, 0, max_payload},                                     // Data
-  {0, true, 4, 4},                                                       // Credit
-  {shut_read | shut_write, true, 0, 0},                                  // Shut
-  {0, true, 4, 4},                                                       // Reset
+  {},                                                                          // there is no type 0
+  {0, false, 16, 16},                                                          // Hello
+  {0, false, 0, 0},                                                            // Ping
+  {0, false, 0, 0},                                                            // Pong
+  {announce_made, false, announcement_head + 1, announcement_head + max_path}, // Announce
+  {0, false, 1, max_path},                                                     // Withdraw
+  {0, false, 0, 0},                                                            // Synced
+  {0, true, opening_head + 1, opening_head + 4 * max_groups + max_path},       // Open
+  {0, true, object_head, object_head + max_name},                              // Object
+  {data_more, true, 0, max_payload},                                           // Data
+  {0, true, 4, 4},                                                             // Credit
+  {shut_read | shut_write, true, 0, 0},                                        // Shut
+  {0, true, 4, 4},                                                             // Reset
 }};
 
 using Writer = ByteWriter<Bytes>;

@@ -49,9 +49,10 @@ enum class FrameType : std::uint8_t {
   Reset,
 };
 
-inline constexpr std::uint8_t data_more = 0x01;  // Data: the message goes on
-inline constexpr std::uint8_t shut_read = 0x01;  // Shut: nothing more is read here
-inline constexpr std::uint8_t shut_write = 0x02; // Shut: nothing more comes from here
+inline constexpr std::uint8_t announce_made = 0x01; // Announce: Announcement::made
+inline constexpr std::uint8_t data_more = 0x01;     // Data: the message goes on
+inline constexpr std::uint8_t shut_read = 0x01;     // Shut: nothing more is read here
+inline constexpr std::uint8_t shut_write = 0x02;    // Shut: nothing more comes from here
 
 struct Header {
   FrameType type;
@@ -95,6 +96,7 @@ struct Announcement {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::string path;
+  bool made = false; // the file is the receiver's already, who is asked to listen there
 
   bool operator==(const Announcement &) const = default;
 };

@@ -58,7 +58,8 @@ void Link::send(const Header &header, Span payload)
 
 void Link::announce(const Announcement &announcement)
 {
-  send({FrameType::Announce}, encode(announcement));
+  send({FrameType::Announce, announcement.made ? announce_made : std::uint8_t{0}},
+       encode(announcement));
 }
 
 void Link::withdraw(const std::string &path)
@@ -332,6 +333,7 @@ bool Link::take(const Header &header, Span payload)
     std::optional<Announcement> announcement = decode_announcement(payload);
     if (!announcement || role_ != Role::Initiator)
       return false;
+    announcement->made = header.flags & announce_made;
     owner_.announced(*this, std::move(*announcement));
     return true;
   }

@@ -26,6 +26,28 @@ Caller caller_at(int socket)
 
 } // namespace
 
+Result<Fd> listening_socket(SocketType type)
+{
+  Fd socket(::socket(AF_UNIX, native(type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+
+  if (!socket)
+    return last_error();
+  if (type == SocketType::Datagram)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+  return socket;
+}
+
+// Who asks a connection for its peer's ids gets those of who called listen().
+std::error_code listen_as(int socket, const Announcement &announcement)
+{
+  if (announcement.type == SocketType::Datagram)
+    return {};
+  const ActAs caller({announcement.uid, announcement.gid, {}});
+
+  return ::listen(socket, SOMAXCONN) == 0 ? std::error_code() : last_error();
+}
+
 Mirror::Mirror(Mirrors &mirrors, Announcement announcement, Fd socket, Identity file)
     : mirrors_(mirrors), announcement_(std::move(announcement)), socket_(std::move(socket)),
       file_(file)

@@ -5,12 +5,14 @@
 #include <cstring>
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <sys/statfs.h>
 #include <sys/un.h>
 
 #include "abi.hh"
 #include "diag.hh"
 #include "logging.hh"
+#include "uds.h"
 
 namespace qtfs::uds {
 
@@ -18,7 +20,6 @@ namespace {
 
 constexpr auto tick_interval = std::chrono::seconds(1);
 
-// The paths of a mount are the peer's files themselves.
 bool on_qtfs(int fd)
 {
   struct statfs st;
@@ -164,12 +165,12 @@ void Mirrors::remove(const std::string &path)
   if (found == mirrors_.end())
     return;
   // The file is unlinked only if it is still ours.
-  if (is_there(*found->second)) {
+  if (!found->second->announcement().made && is_there(*found->second)) {
     const Result<Fd> parent = parent_of(path);
     if (parent)
       ::unlinkat(parent->get(), std::string(name_in(path)).c_str(), 0);
   }
-  if (store_)
+  if (store_ && !found->second->announcement().made)
     store_(found->second->socket(), false);
   files_.erase(found->second->file());
   mirrors_.erase(found);
@@ -237,21 +238,17 @@ std::error_code Mirrors::bind_name(int socket, int parent, const std::string &pa
 Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity &file) const
 {
   const std::string name(name_in(announcement.path));
-  const int on = 1;
   struct stat st;
 
   if (const std::error_code error = make_way(parent, name))
     return error;
-  Fd socket(::socket(AF_UNIX, native(announcement.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Result<Fd> socket = listening_socket(announcement.type);
   if (!socket)
-    return last_error();
-  if (announcement.type == SocketType::Datagram)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-
+    return socket;
   // The file is nobody's until it is whose it should be.
-  if (::fchmod(socket.get(), 0) != 0)
+  if (::fchmod(socket->get(), 0) != 0)
     return last_error();
-  if (const std::error_code error = bind_name(socket.get(), parent, announcement.path))
+  if (const std::error_code error = bind_name(socket->get(), parent, announcement.path))
     return error;
   const bool owner =
     ::fchownat(parent, name.c_str(), announcement.uid, announcement.gid, AT_SYMLINK_NOFOLLOW) == 0;
@@ -262,13 +259,57 @@ Result<Fd> Mirrors::bind(const Announcement &announcement, int parent, Identity 
   const mode_t mode = owner ? announcement.mode : announcement.mode & 0700;
   if (::fchmodat(parent, name.c_str(), mode, 0) != 0)
     return last_error();
-  if (announcement.type == SocketType::Datagram)
-    return socket;
-  // Who asks a connection for its peer's ids gets those of who called listen().
-  const ActAs caller({announcement.uid, announcement.gid, {}});
-  if (::listen(socket.get(), SOMAXCONN) != 0)
-    return last_error();
+  if (const std::error_code error = listen_as(socket->get(), announcement))
+    return error;
   return socket;
+}
+
+// The file is whose it is, and stays so.
+Result<Fd> Mirrors::bind_made(const Announcement &announcement, Identity &file) const
+{
+  const Result<Fd> fd = root_.look_up(announcement.path, O_NOFOLLOW);
+  struct stat st;
+
+  if (!fd)
+    return fd.error();
+  if (::fstat(fd->get(), &st) != 0)
+    return last_error();
+  if (!S_ISSOCK(st.st_mode))
+    return errno_code(ENOTSOCK);
+  if (root_.path_of(fd->get()) != announcement.path)
+    return errno_code(ELOOP);
+  if (probe(fd->get()))
+    return errno_code(EEXIST);
+  file = Identity::of(st);
+
+  const Fd device(::open(QTFS_UDS_SERVER_DEV, O_RDONLY | O_CLOEXEC));
+  if (!device)
+    return last_error();
+  const int number = fd->get();
+  const Fd directory(::ioctl(device.get(), QTFS_UDS_NAMES, &number));
+  if (!directory)
+    return last_error();
+  Result<Fd> socket = listening_socket(announcement.type);
+  if (!socket)
+    return socket;
+  if (const std::error_code error = binder_.bind(socket->get(), directory.get(), announcement.path))
+    return error;
+  if (const std::error_code error = listen_as(socket->get(), announcement))
+    return error;
+  return socket;
+}
+
+Result<Fd> Mirrors::make(const Announcement &announcement, Identity &file) const
+{
+  if (announcement.made)
+    return bind_made(announcement, file);
+  const Result<Fd> parent = parent_of(announcement.path);
+  if (!parent)
+    return parent.error();
+  // The paths of a mount are the peer's files themselves.
+  if (on_qtfs(parent->get()))
+    return errno_code(EEXIST);
+  return bind(announcement, parent->get(), file);
 }
 
 void Mirrors::show(const Announcement &announcement)
@@ -285,21 +326,16 @@ void Mirrors::show(const Announcement &announcement)
     spdlog::debug("{} is not in [Udsconnect] of this machine: not shown here", printable(path));
     return;
   }
-  const Result<Fd> parent = parent_of(path);
-  if (!parent) {
-    complain(path, parent.error().message());
-    return;
-  }
-  if (on_qtfs(parent->get()))
-    return;
   Identity file;
-  Result<Fd> socket = bind(announcement, parent->get(), file);
+  Result<Fd> socket = make(announcement, file);
   if (!socket) {
-    if (socket.error().value() != EEXIST) // the local one is what is meant here
+    const int error = socket.error().value();
+    // The local one is what is meant here; or the peer's program has removed its file.
+    if (error != EEXIST && !(announcement.made && error == ENOENT))
       complain(path, socket.error().message());
     return;
   }
-  if (store_)
+  if (store_ && !announcement.made)
     store_(socket->get(), true);
   files_.insert(file);
   mirrors_.emplace(path, std::make_unique<Mirror>(*this, announcement, std::move(*socket), file));

@@ -5,8 +5,9 @@
 //
 // Only where this machine's own [Udsconnect] allows it, too: else the peer could
 // put itself in the place of any service.  A file that is there already, and is
-// not dead, is left alone.  The sockets stay when the link breaks: who connects
-// then waits for it, but not for ever.
+// not dead, is left alone; but what the peer has made here over a mount is its file,
+// and a socket of ours is bound to it where nobody's is (common/uds.h).  The sockets stay when the
+// link breaks: who connects then waits for it, but not for ever.
 
 #ifndef QTFS_UDS_MIRRORS_HH
 #define QTFS_UDS_MIRRORS_HH
@@ -25,6 +26,10 @@
 namespace qtfs::uds {
 
 class Mirrors;
+
+// A socket to show one of the peer's by, to be bound; and what comes after that.
+Result<Fd> listening_socket(SocketType type);
+std::error_code listen_as(int socket, const Announcement &announcement);
 
 // One of them.
 class Mirror {
@@ -128,7 +133,9 @@ private:
   Result<Fd> make_directories(const std::string &path) const;
   std::error_code make_way(int parent, const std::string &name) const;
   std::error_code bind_name(int socket, int parent, const std::string &path) const;
+  Result<Fd> make(const Announcement &announcement, Identity &file) const;
   Result<Fd> bind(const Announcement &announcement, int parent, Identity &file) const;
+  Result<Fd> bind_made(const Announcement &announcement, Identity &file) const;
   void complain(const std::string &path, const std::string &why);
   void tick();
 

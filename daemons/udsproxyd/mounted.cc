@@ -24,8 +24,9 @@ constexpr auto tick_interval = std::chrono::seconds(1);
 
 } // namespace
 
-Mounted::Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder)
-    : loop_(loop), mirrors_(mirrors), binder_(binder),
+Mounted::Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder, MadeSockets &made,
+                 std::function<void()> news)
+    : loop_(loop), mirrors_(mirrors), binder_(binder), made_(made), news_(std::move(news)),
       mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC))
 {
   if (mounts_)
@@ -75,7 +76,42 @@ void Mounted::read_events()
   qtfs_uds_event event;
 
   while (::read(device_.get(), &event, sizeof(event)) == sizeof(event))
-    take(event);
+    if (event.kind == QTFS_UDS_MADE)
+      take_made(event);
+    else
+      take_ask(event);
+}
+
+// What an event is about, reached over the mount of its file system.
+Result<Fd> Mounted::open(unsigned long request, const Key &key, std::uint64_t id)
+{
+  if (!where_.contains(key.first))
+    look_at_mounts(); // it has just been mounted
+  const auto mount = where_.find(key.first);
+  if (mount == where_.end())
+    return errno_code(ENODEV);
+  const Fd on(::open(mount->second.point.c_str(), O_PATH | O_CLOEXEC));
+  if (!on)
+    return last_error();
+  qtfs_uds_dir arg = {id, on.get(), 0};
+  Fd fd(::ioctl(device_.get(), request, &arg));
+  return fd ? Result<Fd>(std::move(fd)) : last_error();
+}
+
+void Mounted::take_made(const qtfs_uds_event &event)
+{
+  const Key key(makedev(event.major, event.minor), event.ino);
+  const std::string_view path(event.path, event.path_len);
+  Result<Fd> file = open(QTFS_UDS_FILE, key, event.id);
+
+  if (!file) {
+    if (file.error().value() != ENOENT) // it is gone already
+      spdlog::warn("{}: the peer can't reach it: {}", printable(path), file.error().message());
+    return;
+  }
+  made_.add(key, std::move(*file), std::string(path.substr(0, event.prefix)));
+  spdlog::debug("{} was made here", printable(path));
+  news_();
 }
 
 void Mounted::done(const Ask &ask)
@@ -84,7 +120,7 @@ void Mounted::done(const Ask &ask)
   ::ioctl(device_.get(), QTFS_UDS_DONE, &ask.id);
 }
 
-void Mounted::take(const qtfs_uds_event &event)
+void Mounted::take_ask(const qtfs_uds_event &event)
 {
   const std::string_view path(event.path, event.path_len);
   Ask ask = {{makedev(event.major, event.minor), event.ino},
@@ -126,8 +162,11 @@ void Mounted::retry()
 
 // ---- sockets ----
 
-Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement) const
+Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement)
 {
+  const Result<Fd> directory = open(QTFS_UDS_DIR, ask.key, ask.id);
+  if (!directory)
+    return directory.error();
   const auto mount = where_.find(ask.key.first);
   if (mount == where_.end())
     return errno_code(ENODEV);
@@ -138,27 +177,13 @@ Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement) const
   const std::string path =
     (point == "/" ? "" : point) + ask.inside.substr(root == "/" ? 0 : root.size());
 
-  const Fd on(::open(point.c_str(), O_PATH | O_CLOEXEC));
-  if (!on)
-    return last_error();
-  qtfs_uds_dir arg = {ask.id, on.get(), 0};
-  const Fd directory(::ioctl(device_.get(), QTFS_UDS_DIR, &arg));
-  if (!directory)
-    return last_error();
-  Fd socket(::socket(AF_UNIX, native(announcement.type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Result<Fd> socket = listening_socket(announcement.type);
   if (!socket)
-    return last_error();
-  const int on_option = 1;
-  if (announcement.type == SocketType::Datagram)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on_option, sizeof(on_option));
-  if (const std::error_code error = binder_.bind(socket.get(), directory.get(), path))
-    return error;
-  if (announcement.type == SocketType::Datagram)
     return socket;
-  // Who asks a connection for its peer's ids gets those of who called listen().
-  const ActAs caller({announcement.uid, announcement.gid, {}});
-  if (::listen(socket.get(), SOMAXCONN) != 0)
-    return last_error();
+  if (const std::error_code error = binder_.bind(socket->get(), directory->get(), path))
+    return error;
+  if (const std::error_code error = listen_as(socket->get(), announcement))
+    return error;
   return socket;
 }
 
@@ -218,6 +243,7 @@ void Mounted::look_at_mounts()
   }
   std::erase_if(sockets_,
                 [this](const auto &entry) { return !where_.contains(entry.first.first); });
+  made_.set_mounts(&where_);
 }
 
 } // namespace qtfs::uds

@@ -4,6 +4,8 @@
 // somebody who listens.  The module says when a program is about to connect to one
 // (common/uds.h); then there is bound a socket of ours to the file, which stays for
 // those who come later, until the peer's goes or the mount does.
+//
+// It also says when a program makes one there, which is for made_sockets.hh.
 
 #ifndef QTFS_UDS_MOUNTED_HH
 #define QTFS_UDS_MOUNTED_HH
@@ -13,8 +15,8 @@
 #include <string>
 
 #include "binder.hh"
+#include "made_sockets.hh"
 #include "mirrors.hh"
-#include "mountinfo.hh"
 
 struct qtfs_uds_event;
 
@@ -22,7 +24,9 @@ namespace qtfs::uds {
 
 class Mounted {
 public:
-  Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder);
+  // @news: a program has made a socket.
+  Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder, MadeSockets &made,
+          std::function<void()> news);
   ~Mounted();
 
   void link_up();
@@ -32,8 +36,7 @@ public:
   std::size_t count() const { return sockets_.size(); }
 
 private:
-  // The file: the mount's device, and the number that it has there.
-  using Key = std::pair<dev_t, std::uint64_t>;
+  using Key = MadeSockets::Key;
   struct Ask {
     Key key;
     std::uint64_t id;
@@ -45,10 +48,12 @@ private:
   void open_device();
   void wait_for_device();
   void read_events();
-  void take(const qtfs_uds_event &event);
+  void take_ask(const qtfs_uds_event &event);
+  void take_made(const qtfs_uds_event &event);
+  Result<Fd> open(unsigned long request, const Key &key, std::uint64_t id);
   bool answer(const Ask &ask);
   std::error_code show(const Ask &ask, const Announcement &announcement);
-  Result<Fd> bind(const Ask &ask, const Announcement &announcement) const;
+  Result<Fd> bind(const Ask &ask, const Announcement &announcement);
   void done(const Ask &ask);
   void retry();
   void look_at_mounts();
@@ -57,13 +62,15 @@ private:
   Loop &loop_;
   Mirrors &mirrors_;
   const Binder &binder_;
+  MadeSockets &made_;
+  const std::function<void()> news_;
   Fd device_;
   Loop::Watch device_watch_;
   Fd appears_; // the device's directory
   Loop::Watch appears_watch_;
   Fd mounts_;
   Loop::Watch mounts_watch_;
-  std::map<dev_t, MountInfo> where_;
+  QtfsMounts where_;
   std::map<Key, std::unique_ptr<Mirror>> sockets_;
   std::vector<Ask> waiting_; // for the peer to announce the socket
   Loop::Timer timer_;

@@ -37,8 +37,8 @@ void keep_socket(int socket, bool keep)
 Proxy::Proxy(Loop &loop, const Options &options, Root root, const Binder &binder)
     : loop_(loop), options_(options), root_(std::move(root)),
       mirrors_(loop, root_, binder, {std::chrono::seconds(options.patience)}),
-      mounted_(loop, mirrors_, binder),
-      exports_(loop, root_,
+      mounted_(loop, mirrors_, binder, made_, [this] { exports_.look_soon(); }),
+      exports_(loop, root_, made_,
                {[this](const Announcement &announcement) {
                   for (const auto &link : accepted_)
                     if (link->up())
@@ -51,7 +51,7 @@ Proxy::Proxy(Loop &loop, const Options &options, Root root, const Binder &binder
                 },
                 [this](const Identity &file) { return mirrors_.owns(file); },
                 [this] { mirrors_.reconcile(); }}),
-      connector_(loop, root_, counters_,
+      connector_(loop, root_, made_, counters_,
                  [this](const Identity &file) { return mirrors_.owns(file); }),
       dial_pause_(first_pause)
 {
@@ -109,6 +109,7 @@ void Proxy::put_in_force(Whitelist whitelist)
     spdlog::warn("{}: nothing in [Udsconnect], so no socket of this machine can be reached",
                  options_.whitelist);
   warn_about_links();
+  made_.set_whitelist(&whitelist_);
   connector_.set_whitelist(&whitelist_);
   mirrors_.set_whitelist(&whitelist_);
   exports_.set_paths(whitelist_.items(Section::Udsconnect));

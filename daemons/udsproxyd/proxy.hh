@@ -57,6 +57,7 @@ private:
   const Root root_;
   Counters counters_;
   Whitelist whitelist_;
+  MadeSockets made_;
   Mirrors mirrors_;
   Mounted mounted_;
   Exports exports_;

@@ -20,6 +20,7 @@ static void cache_init_once(void *p)
 	INIT_LIST_HEAD(&qi->writers);
 	INIT_LIST_HEAD(&qi->unstable);
 	INIT_LIST_HEAD(&qi->unstable_inodes);
+	INIT_LIST_HEAD(&qi->uds_made);
 }
 
 int qtfs_inode_cache_init(void)
@@ -48,7 +49,6 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->listing = NULL;
 	qi->deferred = NULL;
 	atomic_set(&qi->uds_names, 0);
-	qi->uds_local = false;
 	qi->times_stale = false;
 	qi->nr_unstable = 0;
 	qi->unstable_elsewhere = 0;

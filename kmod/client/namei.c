@@ -335,7 +335,7 @@ static int qtfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 
 	/* Somebody here binds to it. */
 	if (!error && S_ISSOCK(mode) && d_really_is_positive(dentry))
-		WRITE_ONCE(qtfs_i(d_inode(dentry))->uds_local, true);
+		qtfs_uds_made(d_inode(dentry));
 	return error;
 }
 

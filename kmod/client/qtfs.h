@@ -337,7 +337,8 @@ struct qtfs_inode {
 	int listing_expiry;
 	struct qtfs_file *deferred;	/* see defer.c; under deferred_lock */
 	atomic_t uds_names;		/* of a socket that udsproxyd is bound to, see uds.c */
-	bool uds_local;			/* a socket that was made on this machine */
+	struct list_head uds_made;	/* of a socket that was made here, see uds.c; uds.lock */
+	u64 uds_id;			/* likewise: what udsproxyd calls it */
 };
 
 #define QTFS_DIR_USED		0	/* names in it have been used since its last READDIR */
@@ -552,6 +553,7 @@ void qtfs_uds_exit(void);
 int qtfs_uds_connect(struct inode *inode);
 void qtfs_uds_name_gone(const struct dentry *dentry, struct inode *inode);
 void qtfs_uds_evict(struct inode *inode);
+void qtfs_uds_made(struct inode *inode);
 
 /* symlink.c */
 const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);

@@ -18,6 +18,11 @@
  * Without an open device, or without an answer in ASK_TIMEOUT, connect(2) goes on and
  * finds what there is: nobody, ECONNREFUSED, as with a dead local socket.
  *
+ * Made.  A socket that a program of this machine makes on a mount is its own here, and
+ * nobody's on the server, unless udsproxyd listens there: it is told.  The inode is in
+ * one of two lists from then on, until it goes; who opens the device later is told of
+ * all of them.
+ *
  * Names.  qtfs_inode.uds_names counts those in such directories: while there is one,
  * somebody is bound, or about to be.  The name is unhashed, so that nobody who looks
  * for a name of the inode finds it, and goes with the socket (qtfs_uds_name_gone()).
@@ -52,6 +57,8 @@ struct ask {
 static struct {
 	spinlock_t lock;		/* all below; a leaf */
 	struct list_head asks;
+	struct list_head made;		/* inodes that udsproxyd hasn't been told of */
+	struct list_head made_told;	/* those that it has */
 	u64 last_id;
 	bool open;
 	struct pid *owner;		/* who has it open */
@@ -59,6 +66,8 @@ static struct {
 } uds = {
 	.lock = __SPIN_LOCK_UNLOCKED(uds.lock),
 	.asks = LIST_HEAD_INIT(uds.asks),
+	.made = LIST_HEAD_INIT(uds.made),
+	.made_told = LIST_HEAD_INIT(uds.made_told),
 	.wait = __WAIT_QUEUE_HEAD_INITIALIZER(uds.wait),
 };
 
@@ -105,6 +114,25 @@ static struct inode *asked_inode(u64 id, const struct super_block *sb)
 	return inode;
 }
 
+/* Likewise of a socket that was made here. */
+static struct inode *made_inode(u64 id, const struct super_block *sb)
+{
+	struct inode *inode = ERR_PTR(-ENOENT);
+	struct qtfs_inode *qi;
+
+	spin_lock(&uds.lock);
+	list_for_each_entry(qi, &uds.made_told, uds_made)
+		if (qi->uds_id == id) {
+			if (qi->vfs_inode.i_sb != sb)
+				inode = ERR_PTR(-EXDEV);
+			else
+				inode = igrab(&qi->vfs_inode) ?: inode;
+			break;
+		}
+	spin_unlock(&uds.lock);
+	return inode;
+}
+
 /* ---- the directory ---- */
 
 static int name_socket(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
@@ -140,8 +168,13 @@ void qtfs_uds_name_gone(const struct dentry *dentry, struct inode *inode)
 /* From ->evict_inode. */
 void qtfs_uds_evict(struct inode *inode)
 {
-	if (inode->i_op == &hidden_dir_ops)
+	if (inode->i_op == &hidden_dir_ops) {
 		iput(inode->i_private);
+	} else if (!list_empty_careful(&qtfs_i(inode)->uds_made)) {
+		spin_lock(&uds.lock);
+		list_del_init(&qtfs_i(inode)->uds_made);
+		spin_unlock(&uds.lock);
+	}
 }
 
 /* A directory for names of @socket, without a name of its own. */
@@ -159,52 +192,105 @@ static struct dentry *hidden_dir(struct inode *socket)
 	return d_make_root(inode) ?: ERR_PTR(-ENOMEM);
 }
 
-/* Opens a directory for names of @socket, over a mount like that of @on. */
-static struct file *open_hidden(struct inode *socket, const struct file *on)
+/* The name that a socket of this machine was made by, or has now. */
+static struct dentry *own_name(struct inode *socket)
 {
-	struct path path;
-	struct file *file;
-
-	path.mnt = clone_private_mount(&on->f_path);
-	if (IS_ERR(path.mnt))
-		return ERR_CAST(path.mnt);
-	path.dentry = hidden_dir(socket);
-	if (IS_ERR(path.dentry)) {
-		file = ERR_CAST(path.dentry);
-	} else {
-		file = dentry_open(&path, O_PATH | O_DIRECTORY, current_cred());
-		dput(path.dentry);
-	}
-	/* From now on it lives for as long as somebody uses it. */
-	kern_unmount(path.mnt);
-	return file;
+	return d_find_alias(socket) ?: ERR_PTR(-ENOENT);
 }
 
 /* ---- the device ---- */
 
-static int install_hidden(u64 id, const struct file *on)
+/* Fills in where @inode is on the server, by any of its names. */
+static int fill_event(struct qtfs_uds_event *event, struct inode *inode)
 {
-	struct inode *inode = asked_inode(id, file_inode(on)->i_sb);
-	struct file *file;
-	int fd;
+	const char *root = qtfs_sb(inode->i_sb)->path;
+	size_t prefix = strcmp(root, "/") ? strlen(root) : 0;
+	struct dentry *dentry;
+	char *path;
+	size_t len;
+
+	if (prefix >= sizeof(event->path))
+		return -ENAMETOOLONG;
+	dentry = d_find_alias(inode);
+	if (!dentry)
+		return -ENOENT;
+	/* Written at the end of the buffer. */
+	path = dentry_path_raw(dentry, event->path + prefix, sizeof(event->path) - prefix);
+	dput(dentry);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	len = strlen(path);
+	memmove(event->path + prefix, path, len + 1);
+	memcpy(event->path, root, prefix);
+	memset(event->path + prefix + len, 0, sizeof(event->path) - prefix - len);
+
+	event->major = MAJOR(inode->i_sb->s_dev);
+	event->minor = MINOR(inode->i_sb->s_dev);
+	event->ino = inode->i_ino;
+	event->prefix = prefix;
+	event->path_len = prefix + len;
+	return 0;
+}
+
+/*
+ * What an event is about: for those who wait a directory for names of the socket, for
+ * one that was made here its file.
+ */
+struct subject {
+	struct inode *(*inode)(u64 id, const struct super_block *sb);
+	struct dentry *(*dentry)(struct inode *socket);
+};
+
+static const struct subject subject_dir = { asked_inode, hidden_dir };
+static const struct subject subject_file = { made_inode, own_name };
+
+/*
+ * Opens @dentry, whose reference it takes, over a mount like that of @on, which isn't
+ * busy for it.
+ */
+static struct file *open_private(struct dentry *dentry, const struct file *on)
+{
+	struct path path = { .mnt = clone_private_mount(&on->f_path), .dentry = dentry };
+	struct file *file = ERR_CAST(path.mnt);
+
+	if (!IS_ERR(path.mnt)) {
+		file = dentry_open(&path, O_PATH, current_cred());
+		/* From now on it lives for as long as somebody uses it. */
+		kern_unmount(path.mnt);
+	}
+	dput(dentry);
+	return file;
+}
+
+static struct file *open_subject(const struct subject *subject, u64 id, const struct file *on)
+{
+	struct inode *inode = subject->inode(id, file_inode(on)->i_sb);
+	struct dentry *dentry;
 
 	if (IS_ERR(inode))
-		return PTR_ERR(inode);
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd >= 0) {
-		file = open_hidden(inode, on);
-		if (IS_ERR(file)) {
-			put_unused_fd(fd);
-			fd = PTR_ERR(file);
-		} else {
-			fd_install(fd, file);
-		}
-	}
+		return ERR_CAST(inode);
+	dentry = subject->dentry(inode);
 	iput(inode);
+	return IS_ERR(dentry) ? ERR_CAST(dentry) : open_private(dentry, on);
+}
+
+static int install_subject(const struct subject *subject, u64 id, const struct file *on)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = open_subject(subject, id, on);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
 	return fd;
 }
 
-static long uds_dir(const struct qtfs_uds_dir __user *user)
+static long uds_open_subject(const struct subject *subject, const struct qtfs_uds_dir __user *user)
 {
 	struct qtfs_uds_dir arg;
 	struct file *on;
@@ -217,7 +303,7 @@ static long uds_dir(const struct qtfs_uds_dir __user *user)
 	on = fget_raw(arg.mount);
 	if (!on)
 		return -EBADF;
-	fd = install_hidden(arg.id, on);
+	fd = install_subject(subject, arg.id, on);
 	fput(on);
 	return fd;
 }
@@ -241,7 +327,9 @@ static long uds_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
 	case QTFS_UDS_DIR:
-		return uds_dir((const void __user *)arg);
+		return uds_open_subject(&subject_dir, (const void __user *)arg);
+	case QTFS_UDS_FILE:
+		return uds_open_subject(&subject_file, (const void __user *)arg);
 	case QTFS_UDS_DONE:
 		return uds_done((const void __user *)arg);
 	default:
@@ -266,6 +354,44 @@ static struct ask *next_untold(void)
 	return NULL;
 }
 
+/* Returns the next socket that udsproxyd hasn't been told of, with a reference. */
+static struct inode *next_made(u64 *id)
+{
+	struct inode *inode = NULL;
+	struct qtfs_inode *qi;
+
+	spin_lock(&uds.lock);
+	while (!inode && !list_empty(&uds.made)) {
+		qi = list_first_entry(&uds.made, struct qtfs_inode, uds_made);
+		list_move_tail(&qi->uds_made, &uds.made_told);
+		inode = igrab(&qi->vfs_inode);	/* unless it goes, just now */
+		qi->uds_id = ++uds.last_id;
+		*id = qi->uds_id;
+	}
+	spin_unlock(&uds.lock);
+	return inode;
+}
+
+static ssize_t read_made(char __user *buf)
+{
+	struct qtfs_uds_event *event = kzalloc(sizeof(*event), GFP_KERNEL);
+	ssize_t n = -EAGAIN;
+	struct inode *inode;
+	u64 id;
+
+	if (!event)
+		return -ENOMEM;
+	while (n == -EAGAIN && (inode = next_made(&id)) != NULL) {
+		event->kind = QTFS_UDS_MADE;
+		event->id = id;
+		if (!fill_event(event, inode))	/* or it has no name any more */
+			n = copy_to_user(buf, event, sizeof(*event)) ? -EFAULT : sizeof(*event);
+		iput(inode);
+	}
+	kfree(event);
+	return n;
+}
+
 static ssize_t uds_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct ask *ask;
@@ -275,7 +401,7 @@ static ssize_t uds_read(struct file *file, char __user *buf, size_t size, loff_t
 		return -EINVAL;
 	ask = next_untold();
 	if (!ask)
-		return -EAGAIN;
+		return read_made(buf);
 	if (copy_to_user(buf, &ask->event, n)) {
 		complete(&ask->done);	/* nobody will know of it */
 		n = -EFAULT;
@@ -291,6 +417,8 @@ static __poll_t uds_poll(struct file *file, poll_table *wait)
 
 	poll_wait(file, &uds.wait, wait);
 	spin_lock(&uds.lock);
+	if (!list_empty(&uds.made))
+		events = EPOLLIN | EPOLLRDNORM;
 	list_for_each_entry(ask, &uds.asks, list)
 		if (!ask->told)
 			events = EPOLLIN | EPOLLRDNORM;
@@ -308,6 +436,7 @@ static int uds_open(struct inode *inode, struct file *file)
 	} else {
 		uds.open = true;
 		uds.owner = get_pid(task_tgid(current));
+		list_splice_init(&uds.made_told, &uds.made);
 	}
 	spin_unlock(&uds.lock);
 	return error;
@@ -356,39 +485,18 @@ void qtfs_uds_exit(void)
 	misc_deregister(&uds_device);
 }
 
-/* ---- programs that connect ---- */
+/* ---- programs that bind ---- */
 
-/* Fills in where @inode is on the server, by any of its names. */
-static int fill_event(struct qtfs_uds_event *event, struct inode *inode)
+/* A program makes the socket @inode, and is about to bind to it. */
+void qtfs_uds_made(struct inode *inode)
 {
-	const char *root = qtfs_sb(inode->i_sb)->path;
-	size_t prefix = strcmp(root, "/") ? strlen(root) : 0;
-	struct dentry *dentry;
-	char *path;
-	size_t len;
-
-	if (prefix >= sizeof(event->path))
-		return -ENAMETOOLONG;
-	dentry = d_find_alias(inode);
-	if (!dentry)
-		return -ENOENT;
-	/* Written at the end of the buffer. */
-	path = dentry_path_raw(dentry, event->path + prefix, sizeof(event->path) - prefix);
-	dput(dentry);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	len = strlen(path);
-	memmove(event->path + prefix, path, len + 1);
-	memcpy(event->path, root, prefix);
-	memset(event->path + prefix + len, 0, sizeof(event->path) - prefix - len);
-
-	event->major = MAJOR(inode->i_sb->s_dev);
-	event->minor = MINOR(inode->i_sb->s_dev);
-	event->ino = inode->i_ino;
-	event->prefix = prefix;
-	event->path_len = prefix + len;
-	return 0;
+	spin_lock(&uds.lock);
+	list_move_tail(&qtfs_i(inode)->uds_made, &uds.made);
+	spin_unlock(&uds.lock);
+	wake_up_interruptible(&uds.wait);
 }
+
+/* ---- programs that connect ---- */
 
 /* Returns whether somebody is there to be asked. */
 static bool ask_add(struct ask *ask)
@@ -436,7 +544,7 @@ static int ask_and_wait(struct inode *inode)
 int qtfs_uds_connect(struct inode *inode)
 {
 	if (!READ_ONCE(uds.open) || atomic_read(&qtfs_i(inode)->uds_names) ||
-	    READ_ONCE(qtfs_i(inode)->uds_local))
+	    !list_empty_careful(&qtfs_i(inode)->uds_made))
 		return 0;
 	return ask_and_wait(inode);
 }

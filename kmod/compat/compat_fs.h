@@ -3,6 +3,13 @@
 #ifndef QTFS_COMPAT_FS_H
 #define QTFS_COMPAT_FS_H
 
+/* Where a dentry is among the names of its inode. */
+#ifdef QTFS_HAVE_DENTRY_D_ALIAS
+#define qtfs_d_alias d_alias
+#else
+#define qtfs_d_alias d_u.d_alias
+#endif
+
 #ifndef QTFS_HAVE_SET_DEFAULT_D_OP
 #include <linux/fs.h>
 #define set_default_d_op(sb, ops) ((void)((sb)->s_d_op = (ops)))

@@ -127,12 +127,17 @@ static int __init qtfsd_init(void)
 	error = qtfsd_listen_start();
 	if (error)
 		goto err_allow;
-	/* The last thing that can fail: who opens the device holds the module. */
-	error = qtfsd_channel_register();
+	/* The last things that can fail: who opens a device holds the module. */
+	error = qtfsd_uds_register();
 	if (error)
 		goto err_serving;
+	error = qtfsd_channel_register();
+	if (error)
+		goto err_uds;
 	return 0;
 
+err_uds:
+	qtfsd_uds_unregister();
 err_serving:
 	qtfsd_listen_stop();
 err_allow:
@@ -155,6 +160,7 @@ module_init(qtfsd_init);
 static void __exit qtfsd_exit(void)
 {
 	qtfsd_channel_unregister();
+	qtfsd_uds_unregister();
 	qtfsd_listen_stop();
 	qtfsd_allow_exit();
 	destroy_workqueue(qtfsd.io_wq);

@@ -479,6 +479,10 @@ struct qtfsd_call *qtfsd_channel_take(struct qtfsd_session *session, u32 slot, u
 void qtfsd_channel_forget_session(struct qtfsd_session *session);
 bool qtfsd_channel_owns(const struct file *file);
 
+/* uds.c */
+int qtfsd_uds_register(void);
+void qtfsd_uds_unregister(void);
+
 /* slot.c */
 void qtfsd_cslot_layout(struct qtfsd_channel *channel);
 struct qtfsd_cslot *qtfsd_cslot_alloc(const struct qtfsd_channel *channel);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 240
+# timeout: 300
 # Unix sockets of the server, through the mount and in directories of both machines: programs that know nothing of it.
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +13,7 @@ check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 S "rm -rf $D; mkdir -p $D /run/shared; chmod 777 $D"
 mkdir -p /run/shared "$SCRATCH/local"
-printf '[Udsconnect]\nPath=/run/shared\n' >"$SCRATCH/whitelist"
+printf '[Udsconnect]\nPath=/run/shared;%s\n' "$M$D/here" >"$SCRATCH/whitelist"
 
 # Each is at its own address; in one guest the client's comes first, since the device is its.
 start_proxy() {
@@ -88,6 +88,52 @@ start_proxy
 check "it is back" wait_for 10 connected
 check "and with it the socket" wait_for 10 eval "[ \"\$(connect $M$D/load)\" = connected ]"
 check "a round trip" "$T/socketload" rtt $M$D/load 10
+
+# ---- programs of the client that listen on the mount ----
+theirs() { # PATH: as connect, by a program of the server
+	S "python3 -c 'import socket, errno
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+try:
+    s.connect(\"$1\")
+    print(\"connected\")
+except OSError as e:
+    print(errno.errorcode[e.errno])'"
+}
+S "mkdir -m 777 $D/here $D/else"
+"$T/sockets" serve "$M$D/here" >"$SCRATCH/served" &
+HERE=$!
+wait_for 10 grep -q ready "$SCRATCH/served"
+S "timeout 100 $T/sockets ask $D/here" >"$SCRATCH/asked" 2>&1
+is "a program of the server talks to the client's, as to its own machine's" \
+	"$(diff "$SCRATCH/expected" "$SCRATCH/asked" | grep -v '^[<>] - \|^[0-9,c]*$\|^---')" ""
+is "by the path that the server has" "$(head -n 1 "$SCRATCH/asked")" "getpeername: /stream"
+"$T/sockets" ask "$M$D/here" >"$SCRATCH/own" 2>&1
+is "and the client's own as ever" "$(diff "$SCRATCH/expected" "$SCRATCH/own" | grep -v '^[<>] - \|^[0-9,c]*$\|^---')" ""
+is "a socket is the file that it was" "$(S "stat -c %i $D/here/stream")" "$(stat -c %i $M$D/here/stream)"
+mv $M$D/here/stream $M$D/here/moved
+check "one that was renamed is found by its new name" wait_for 10 eval "[ \"\$(theirs $D/here/moved)\" = connected ]"
+kill -9 $PROXY
+wait $PROXY
+start_proxy
+check "and with it there is again" wait_for 10 eval "[ \"\$(theirs $D/here/moved)\" = connected ]"
+kill $HERE
+check "the end of the program is seen there" wait_for 10 eval "[ \"\$(theirs $D/here/moved)\" = ECONNREFUSED ]"
+is "the file stays, as files of sockets do" "$(S "test -S $D/here/moved; echo \$?")" 0
+"$T/socketload" serve $M$D/else/load >/dev/null &
+ELSE=$!
+"$T/socketload" serve $M$D/here/load >/dev/null &
+HERE=$!
+check "one that has just been made" wait_for 10 eval "[ \"\$(theirs $D/here/load)\" = connected ]"
+is "what isn't in the client's [Udsconnect] isn't reached" "$(theirs $D/else/load)" ECONNREFUSED
+check "100 one after the other" S "timeout 60 $T/socketload cycles $D/here/load 100"
+check "much" S "timeout 60 $T/socketload send $D/here/load 4"
+kill $HERE $ELSE
+check "a socket that is unlinked is gone" "rm $M$D/here/load && [ \"\$(theirs $D/here/load)\" = ENOENT ]"
+"$T/socketload" serve $M$D/here/load >/dev/null &
+HERE=$!
+check "and can be made again" wait_for 10 eval "[ \"\$(theirs $D/here/load)\" = connected ]"
+kill $HERE
 
 # ---- directories that are on no mount ----
 if [ "$RIG_GUESTS" = 2 ]; then

@@ -74,6 +74,8 @@ TEST(UdsHeader, HasFlagsOfItsTypeAlone)
   EXPECT_FALSE(decoded(FrameType::Data, 0x02, 0, 1, 5));
   EXPECT_FALSE(decoded(FrameType::Data, data_more, 1, 1, 5)); // descriptors come with the end
   EXPECT_FALSE(decoded(FrameType::Ping, 1, 0, 0, 0));
+  EXPECT_TRUE(decoded(FrameType::Announce, announce_made, 0, 0, 20));
+  EXPECT_FALSE(decoded(FrameType::Announce, 2, 0, 0, 20));
   EXPECT_TRUE(decoded(FrameType::Shut, shut_read | shut_write, 0, 1, 0));
   EXPECT_FALSE(decoded(FrameType::Shut, 0, 0, 1, 0));
   EXPECT_FALSE(decoded(FrameType::Shut, 4, 0, 1, 0));
