@@ -437,7 +437,7 @@ static void notify_send(struct qtfsd_session *session)
 	if (READ_ONCE(session->notify_busy) || READ_ONCE(session->dead) || !anything(session))
 		return;
 	/* The client believes what it has cached until it's told: so, however long it takes. */
-	while (!(nf = kvmalloc(sizeof(*nf), GFP_KERNEL))) {
+	while (!(nf = kvmalloc(sizeof(*nf), GFP_KERNEL | __GFP_NOWARN))) {
 		if (READ_ONCE(session->dead))
 			return;
 		schedule_timeout_idle(QTFSD_NO_MEMORY_PAUSE);

@@ -25,6 +25,18 @@ HARMLESS = re.compile(r"KernelAddressSanitizer initialized|kfence: initialized|K
                       r"kcsan: (enabled|selftest|strict mode)")
 
 
+# Leaks of the kernel's own, by a function in the object's backtrace.
+HARMLESS_LEAKS = (
+    "sysfs_slab_add",       # 6.1: the name of a slab cache whose directory could not be made
+)
+
+
+def leaks(text):
+    """The objects that kmemleak reports, each as its lines."""
+    objects = re.split(r"^(?=unreferenced object)", text, flags=re.M)[1:]
+    return [o for o in objects if not any(f" {known}+" in o for known in HARMLESS_LEAKS)]
+
+
 def findings(text, expected=()):
     """The bad lines, as (line number, line). expected: regular expressions of lines that a test provokes."""
     allowed = [re.compile(e) for e in expected]

@@ -300,8 +300,8 @@ class Runner:
         for guest in self.rig.guests:
             _, text = guest.output("cd /sys/kernel/debug && [ -e kmemleak ] || exit 0; "
                                    "echo scan >kmemleak; sleep 6; echo scan >kmemleak; cat kmemleak", timeout=300 * SLOW)
-            if "unreferenced object" in text:
-                self.report.fail(f"kmemleak on {guest.name}: {text.count('unreferenced object')} objects", text[:4000])
+            if found := klog.leaks(text):
+                self.report.fail(f"kmemleak on {guest.name}: {len(found)} objects", "".join(found)[:4000])
 
 
 def run(report, name, layouts, options, keep, again=False):
