@@ -5,7 +5,8 @@
  *	racer swap A B SECONDS		exchange two names again and again
  *	racer hit DIR SECONDS		work below DIR/a and on DIR/f while somebody swaps
  *					them; never sees a file that says SECRET
- *	racer load DIR SECONDS		each operation must succeed, exactly once
+ *	racer load DIR			each operation must succeed, exactly once;
+ *					until SIGTERM
  *	racer storm DIR SECONDS SEED	create, rename, read, unlink by chance
  *
  * Prints what it has counted.  Status 1: something was wrong.
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,12 +141,22 @@ static int failed(const char *what, unsigned long i)
 	return 1;
 }
 
-static int load(double end)
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
 {
+	(void)signal;
+	stopped = 1;
+}
+
+static int load(void)
+{
+	struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
 	char a[32], b[32], line[32];
 	unsigned long i = 0;
 	int fd, log;
 
+	sigaction(SIGTERM, &action, NULL);
 	log = open("log", O_CREAT | O_EXCL | O_WRONLY | O_APPEND, 0644);
 	if (log < 0)
 		return failed("log", 0);
@@ -173,7 +185,7 @@ static int load(double end)
 		if (write(log, line, 10) != 10)
 			return failed("append", i);
 		i++;
-	} while (now() < end);
+	} while (!stopped);
 	close(log);
 	printf("%lu\n", i);
 	return 0;
@@ -239,18 +251,18 @@ static int storm(double end, unsigned int seed)
 
 int main(int argc, char **argv)
 {
-	const char *mode = argc > 3 ? argv[1] : "";
+	const char *mode = argc > 2 ? argv[1] : "";
 
 	if (!strcmp(mode, "swap") && argc == 5)
 		return swap(argv[2], argv[3], now() + atof(argv[4]));
-	if (argc > 3 && chdir(argv[2])) {
+	if (argc > 2 && chdir(argv[2])) {
 		perror(argv[2]);
 		return 1;
 	}
-	if (!strcmp(mode, "hit"))
+	if (!strcmp(mode, "load") && argc == 3)
+		return load();
+	if (!strcmp(mode, "hit") && argc == 4)
 		return hit(now() + atof(argv[3]));
-	if (!strcmp(mode, "load"))
-		return load(now() + atof(argv[3]));
 	if (!strcmp(mode, "storm") && argc == 5)
 		return storm(now() + atof(argv[3]), atoi(argv[4]));
 	fprintf(stderr, "usage: see racer.c\n");

@@ -16,7 +16,6 @@ SERVER_FAULT=/sys/kernel/debug/qtfs_server/fault
 : "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=1000}" "${THREADS:=4}"
 
 cut() { ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1; }
-stat_of() { awk -v name="$1" '$1 == name { n += $2 } END { print n + 0 }' /sys/fs/qtfs/*/stats; }
 client_fault() { echo "$*" >$CLIENT_FAULT; }
 server_fault() { S "echo '$*' >$SERVER_FAULT"; }
 no_faults() { client_fault clear && server_fault clear; }

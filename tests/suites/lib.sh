@@ -23,6 +23,7 @@ FAILURES=0
 WHITELIST_WRITTEN=
 SERVER_STARTED=
 MOUNTED=()
+RACERS=()
 
 # ---- results ----
 
@@ -286,6 +287,11 @@ requests() { # OPERATION or requests
 		END { print n + 0 }' /sys/fs/qtfs/*/stats
 }
 
+# One of the counters in there, of all mounts.
+stat_of() { # NAME
+	awk -v name="$1" '$1 == name { n += $2 } END { print n + 0 }' /sys/fs/qtfs/*/stats
+}
+
 # The command may cost so many requests at most. It is told as well how many it was.
 costs() { # NAME MOST CMD...
 	local name=$1 most=$2 before n status
@@ -324,21 +330,27 @@ umount_qtfs() { # DIR
 	MOUNTED=("${left[@]}")
 }
 
-# Three processes that make, link, rename and append for some seconds (racer.c), each in a directory of its own.
-load_start() { # DIR SECONDS
+# Three processes that make, link, rename and append until load_verify (racer.c), each in a directory of its own.
+load_start() { # DIR
 	local i
 	RACERS=()
 	for i in 1 2 3; do
 		mkdir "$1/load$i" || return
-		/usr/lib/qtfs/tests/racer load "$1/load$i" "$2" >"$SCRATCH/load$i" 2>&1 &
+		/usr/lib/qtfs/tests/racer load "$1/load$i" >"$SCRATCH/load$i" 2>&1 &
 		RACERS+=($!)
 	done
 }
-load_runs() { kill -0 "${RACERS[0]}" 2>/dev/null; }
+load_runs() { kill -0 "${RACERS[@]}" 2>/dev/null; }
 
-# Waits for them: each operation succeeded, and left on the server what it leaves when done once.
+# They get on: so many requests more than now are made.
+load_works() { # REQUESTS
+	wait_for 60 eval "[ \$(requests requests) -ge $(($(requests requests) + $1)) ] || ! load_runs"
+}
+
+# Ends them: each operation succeeded, and left on the server what it leaves when done once.
 load_verify() { # DIR-ON-SERVER
 	local i status said rounds
+	kill "${RACERS[@]}" 2>/dev/null
 	for i in 1 2 3; do
 		wait "${RACERS[i - 1]}"
 		status=$?
@@ -350,12 +362,14 @@ load_verify() { # DIR-ON-SERVER
 			"$rounds $rounds $rounds $rounds $rounds $rounds $rounds "
 		echo "# load $i: $rounds rounds"
 	done
+	RACERS=()
 }
 
 # However a suite ends, it leaves the machines as it found them; the rig unloads the modules and checks.
 tidy() {
 	local i status=$?
 	cd /
+	[ ${#RACERS[@]} = 0 ] || kill "${RACERS[@]}" 2>/dev/null
 	for ((i = ${#MOUNTED[@]} - 1; i >= 0; i--)); do
 		umount "${MOUNTED[i]}" || not_ok "tidy up" "umount ${MOUNTED[i]} failed"
 	done
