@@ -6,6 +6,7 @@
 
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 /* What the server must know of how @file is opened, by the wire's numbers. */
 u32 qtfs_open_flags(const struct file *file)
@@ -242,10 +243,13 @@ static void close_work(struct work_struct *work)
 	struct qtfs_file *qf = container_of(work, struct qtfs_file, close_work);
 	struct inode *inode = qf->inode;
 	struct dentry *dentry = qf->dentry;
+	struct qtfs_sb *sbi = qtfs_sb(inode->i_sb);
 
 	writer_close(inode, qf);
 	dput(dentry);
 	iput(inode);
+	if (atomic_dec_and_test(&sbi->closing))
+		wake_up_var(&sbi->closing);
 }
 
 int qtfs_release(struct inode *inode, struct file *file)
@@ -266,6 +270,7 @@ int qtfs_release(struct inode *inode, struct file *file)
 		 */
 		ihold(inode);
 		dget(qf->dentry);
+		atomic_inc(&qtfs_sb(inode->i_sb)->closing);
 		INIT_WORK(&qf->close_work, close_work);
 		queue_work(qtfs_wq, &qf->close_work);
 	} else {

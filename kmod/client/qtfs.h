@@ -287,6 +287,8 @@ struct qtfs_sb {
 	unsigned int nr_deferred;
 	u64 deferred_version;		/* session->version: older ones are of no use */
 	struct delayed_work deferred_work;
+
+	atomic_t closing;		/* files that killed tasks left to be closed: open.c */
 };
 
 static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)

@@ -9,6 +9,7 @@
 #include <linux/nsproxy.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <net/net_namespace.h>
 
 #define READAHEAD_BYTES		(4 << 20)
@@ -484,8 +485,8 @@ void qtfs_kill_sb(struct super_block *sb)
 	struct qtfs_sb *sbi = qtfs_sb(sb);
 
 	if (sbi) {
-		/* Files that killed tasks left to be closed. */
-		flush_workqueue(qtfs_wq);
+		/* Not the whole work queue: another mount's server may be gone. */
+		wait_var_event(&sbi->closing, !atomic_read(&sbi->closing));
 		/* No event may look for inodes any more. */
 		qtfs_session_quiesce(sbi->session);
 	}

@@ -248,6 +248,18 @@ if [ -e $FAULT ]; then
 	S "echo clear >$FAULT"
 	check "it goes on" with_timeout 30 stat $M/f
 	check "what it had written gets there" wait_for 20 eval '[ "$(S "stat -c %s $D/killed")" = 655360 ]'
+	check "another mount, whose server answers all that it asks" mount_qtfs $D $SOFT
+	S "echo tx_drop op=WRITE >$FAULT"
+	dd if=/dev/zero of=$M/late bs=64k count=10 conv=fsync status=none &
+	killed=$!
+	check "a writer waits" wait_for 10 in_flight " WRITE "
+	kill -9 $killed
+	check "and is killed" wait_for 5 eval "! kill -0 $killed 2>/dev/null || grep -q '^State:.Z' /proc/$killed/status"
+	check "the other mount doesn't wait for what it left" with_timeout 20 umount $SOFT
+	S "echo clear >$FAULT"
+	wait_for 60 eval "! mountpoint -q $SOFT"
+	MOUNTED=("$M")
+	check "it gets there" wait_for 60 eval '[ "$(S "stat -c %s $D/late")" = 655360 ]'
 	S "echo tx_drop >$FAULT"
 	stat $M/waits >"$SCRATCH/waiter" 2>&1 &
 	check "somebody waits" wait_for 5 in_flight " "
