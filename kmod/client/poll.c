@@ -48,14 +48,20 @@ static void polled_insert(struct qtfs_session *session, struct qtfs_file *qf)
 	spin_unlock(&session->lock);
 }
 
-/* @qf is being released. */
-void qtfs_poll_end(struct qtfs_session *session, struct qtfs_file *qf)
+static void polled_remove(struct qtfs_session *session, struct qtfs_file *qf)
 {
-	spin_lock(&session->lock);
+	lockdep_assert_held(&session->lock);
 	if (!RB_EMPTY_NODE(&qf->polled)) {
 		rb_erase(&qf->polled, &session->polled);
 		RB_CLEAR_NODE(&qf->polled);
 	}
+}
+
+/* @qf is being released. */
+void qtfs_poll_end(struct qtfs_session *session, struct qtfs_file *qf)
+{
+	spin_lock(&session->lock);
+	polled_remove(session, qf);
 	spin_unlock(&session->lock);
 }
 
@@ -63,6 +69,19 @@ static void polled_wake(struct qtfs_file *qf)
 {
 	WRITE_ONCE(qf->poll_events, qf->poll_events + 1);
 	wake_up_all(&qf->poll_queue);
+}
+
+/*
+ * The server, which was restarted, knows @qf's open by the number @open.  Whoever waits
+ * asks again, since nothing is watched there any more.
+ */
+void qtfs_poll_renumber(struct qtfs_session *session, struct qtfs_file *qf, u64 open)
+{
+	spin_lock(&session->lock);
+	polled_remove(session, qf);
+	WRITE_ONCE(qf->open, open);
+	polled_wake(qf);
+	spin_unlock(&session->lock);
 }
 
 /* The server says that something happens to open @number, or (0) perhaps to any. */

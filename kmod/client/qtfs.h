@@ -521,6 +521,7 @@ __poll_t qtfs_poll(struct file *file, poll_table *table);
 int qtfs_poll_wait(struct file *file, __poll_t events);
 void qtfs_poll_event(struct qtfs_session *session, u64 number);
 void qtfs_poll_end(struct qtfs_session *session, struct qtfs_file *qf);
+void qtfs_poll_renumber(struct qtfs_session *session, struct qtfs_file *qf, u64 open);
 
 /* file.c */
 ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to);

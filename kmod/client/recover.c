@@ -291,8 +291,7 @@ static bool next_file(struct qtfs_session *session, u64 epoch, struct reopening 
 static void file_renew(struct qtfs_session *session, struct qtfs_file *qf, u64 number, u64 epoch,
 		       int error)
 {
-	qtfs_poll_end(session, qf);
-	WRITE_ONCE(qf->open, number);
+	qtfs_poll_renumber(session, qf, number);
 	WRITE_ONCE(qf->error, error);
 	smp_store_release(&qf->epoch, epoch);	/* pairs with resolve_file() */
 }
@@ -452,7 +451,6 @@ static void recover_work(struct work_struct *work)
 		queue_work(qtfs_wq, &session->unstable_work);
 	/* What is waited for by events is asked for again. */
 	qtfs_wait_event(session, 0);
-	qtfs_poll_event(session, 0);
 	qtfs_log(WARN, "%s: what was open there is open again", session->addr.text);
 out:
 	kfree(buf);

@@ -123,6 +123,17 @@ check "mount" mount_qtfs $D $M || exit
 check "a process has files open" hold || exit
 is "the first line of a file" "$(cat $M/sub/deep/f)" deep
 
+S "mkfifo $D/fifo"
+python3 - $M/fifo >"$SCRATCH/polled" 2>&1 <<'PY' &
+import os, select, sys
+p = select.epoll()
+p.register(os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), select.EPOLLIN)
+print("waits", flush=True)
+print("error" if p.poll()[0][1] & select.EPOLLERR else "something else")
+PY
+poller=$!
+check "somebody waits for input from a FIFO" wait_for 10 grep -qx waits "$SCRATCH/polled"
+
 # ---- the modules are loaded again ----
 S "rm $D/gone; mv $D/replaced $D/other; echo another >$D/replaced"
 echo 3 >/proc/sys/vm/drop_caches
@@ -130,6 +141,8 @@ whitelist Open="/srv/restart/large;/srv/restart/written;/srv/restart/log;/srv/re
 check "the server is restarted" restart || exit
 is "files can be read" "$(with_timeout 60 cat $M/sub/deep/f)" deep
 is "the state" "$(state)" connected
+check "who waits for a FIFO hears that it has gone" wait_for 10 grep -qx error "$SCRATCH/polled" || kill $poller
+wait $poller
 is "an open file goes on where it was" "$(ask read reader 10 | tr -d '|')" 678910
 is "what was written and synced is there" "$(S "cat $D/written")" "one "
 is "an open file can be written" "$(ask write writer two)" 4
