@@ -469,15 +469,13 @@ void qtfs_recover_init(struct qtfs_session *session)
 /* Begins to open what is open again; a link is in use, or will be. */
 void qtfs_recover_start(struct qtfs_session *session)
 {
-	bool start;
-
 	spin_lock(&session->lock);
-	start = !session->error && !session->quiet;
-	if (start)
+	if (!session->error && !session->quiet) {
 		WRITE_ONCE(session->recovering, true);
-	spin_unlock(&session->lock);
-	if (start)
+		/* Under the lock: who sets one of these cancels it then. */
 		queue_work(qtfs_recover_wq, &session->recover_work);
+	}
+	spin_unlock(&session->lock);
 }
 
 /* Nothing is opened again from here on: the super block, or the session, goes. */

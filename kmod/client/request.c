@@ -831,7 +831,8 @@ bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch)
 		spin_unlock(&session->lock);
 		return false;		/* another lane was first */
 	}
-	WRITE_ONCE(session->recovering, true);
+	/* At umount nothing is opened again: what still needs an open file fails. */
+	WRITE_ONCE(session->recovering, !session->quiet);
 	session->joined = false;
 	/* Whatever is under way is older than what will come. */
 	WRITE_ONCE(session->stamp_base, session->stamp + 1);
@@ -839,7 +840,7 @@ bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch)
 	smp_store_release(&session->epoch, session->epoch + 1);	/* see qtfs_rpc_resolve() */
 	slots_empty(session, &ended);
 	list_for_each_entry_safe(req, next, &ended, list)
-		if (req->file && !req->abandoned)
+		if (req->file && !req->abandoned && !session->quiet)
 			list_move_tail(&req->list, &session->parked);
 	spin_unlock(&session->lock);
 

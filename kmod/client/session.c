@@ -195,7 +195,9 @@ void qtfs_session_set_patience(struct qtfs_session *session, const struct qtfs_p
 /* Stops what works on the super block from the side: after it, only requests are served. */
 void qtfs_session_quiesce(struct qtfs_session *session)
 {
+	spin_lock(&session->lock);
 	WRITE_ONCE(session->quiet, true);
+	spin_unlock(&session->lock);
 	cancel_work_sync(&session->notify_work);
 	qtfs_recover_stop(session);
 	cancel_work_sync(&session->unstable_work);

@@ -487,6 +487,8 @@ void qtfs_kill_sb(struct super_block *sb)
 	if (sbi) {
 		/* Not the whole work queue: another mount's server may be gone. */
 		wait_var_event(&sbi->closing, !atomic_read(&sbi->closing));
+		/* While a restart of the server can still be recovered from. */
+		sync_inodes_sb(sb);
 		/* No event may look for inodes any more. */
 		qtfs_session_quiesce(sbi->session);
 	}
