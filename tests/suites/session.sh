@@ -169,7 +169,7 @@ PY
 coproc CLIENT_BY_HAND { exec python3 "$SCRATCH/client.py" $SERVER_IP $SERVER_PORT $D 2>&1; }
 follow() { # passes its results on, up to where it waits or ends
 	local line name
-	while read -r -t 30 line <&"${CLIENT_BY_HAND[0]}"; do
+	while read -r -t $((30 * RIG_SLOW)) line <&"${CLIENT_BY_HAND[0]}"; do
 		name=${line#* }
 		case $line in
 		waiting | end) return ;;
@@ -220,7 +220,7 @@ check "the engine stops" stop_engine
 start=$EPOCHREALTIME
 fails_with "a soft mount gives up" ETIMEDOUT stat $SOFT/f
 took=$((${EPOCHREALTIME/./} - ${start/./}))
-check "after timeo * (retrans + 1): $took us" [ $took -ge 1900000 ] && [ $took -lt 8000000 ]
+check "after timeo * (retrans + 1): $took us" [ $took -ge 1900000 ] && [ $took -lt $((2000000 + 6000000 * RIG_SLOW)) ]
 mkdir $M/cancelled 2>/dev/null &
 killed=$!
 check "a request waits" wait_for 5 in_flight " sent "
