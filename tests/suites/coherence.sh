@@ -91,7 +91,7 @@ measure("and there it is", "mv warm/c warm/a", lambda: exists("warm/a/b/f"), Fal
 print(f"# the slowest: {worst:.1f} ms")
 shell.stdin.close()
 PY
-timeout -k 1 100 python3 "$SCRATCH/watch.py" $SERVER_IP $LIMIT $M $D >"$SCRATCH/watch" 2>&1
+with_timeout 100 python3 "$SCRATCH/watch.py" $SERVER_IP $LIMIT $M $D >"$SCRATCH/watch" 2>&1
 status=$?
 cat "$SCRATCH/watch" >&"$RESULTS"
 is "the measurements end" $status 0
