@@ -128,7 +128,7 @@ stat $M/warm/a/b/own >/dev/null
 is "also after a change of one's own beside it" "$(stats)" "$before"
 
 # ---- what this client does it sees at once ----
-check "one's own changes are seen at once" bash -c "cd $M && for i in \$(seq 30); do
+check "one's own changes are seen at once" bash -c "cd $M && for i in 1 2 3 4 5 6 7 8 9 10; do
 	echo \$i >own && [ \"\$(cat own)\" = \$i ] && mv own own2 && [ ! -e own ] && ln own2 own3 && [ \$(stat -c %h own2) = 2 ] &&
 	rm own3 && [ \$(stat -c %h own2) = 1 ] && truncate -s \$i own2 && [ \$(stat -c %s own2) = \$i ] && rm own2 || exit 1; done"
 

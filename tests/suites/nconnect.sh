@@ -38,7 +38,7 @@ check "data goes by all others" [ "${bytes[1]}" -gt 4000000 ]
 
 # ---- one breaks, all break ----
 cut_one() { ss -K state connected "( dport = :$SERVER_PORT )" "sport = :$1" >/dev/null 2>&1; }
-ports() { ss -tnH state connected "( dport = :$SERVER_PORT )" | awk '{ sub(/.*:/, "", $3); print $3 }'; }
+ports() { ss -tnH state established "( dport = :$SERVER_PORT )" | awk '{ sub(/.*:/, "", $3); print $3 }'; }
 check "processes begin to work" load_start $M || exit
 for round in 1 2 3 4; do
 	for port in $(ports); do
