@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 240
 # The engine stops, starts and dies while mounts exist: operations wait for it, and none is lost or done twice.
 . "$(dirname "$0")/lib.sh"
 
