@@ -344,9 +344,11 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 
 		return qtfs_flags_ok(fsync->flags, fsync->reserved, QTFS_FSYNC_DATA);
 	}
-	case QTFS_OP_FIND:
-		return !((const struct qtfs_find *)body)->reserved &&
-		       !(qtfs_le32(((const struct qtfs_find *)body)->type) & ~0170000u);
+	case QTFS_OP_FIND: {
+		const struct qtfs_find *find = (const struct qtfs_find *)body;
+
+		return !find->reserved && !(qtfs_le32(find->type) & ~0170000u);
+	}
 	case QTFS_OP_FALLOCATE:
 		return !((const struct qtfs_fallocate *)body)->reserved;
 	case QTFS_OP_LSEEK:

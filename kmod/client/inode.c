@@ -76,12 +76,7 @@ void qtfs_evict_inode(struct inode *inode)
 
 static int inode_test(struct inode *inode, void *data)
 {
-	const struct qtfs_attr *attr = data;
-
-	return inode->i_ino == le64_to_cpu(attr->ino) &&
-	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
-	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
-	       (inode->i_mode & S_IFMT) == (le32_to_cpu(attr->mode) & S_IFMT);
+	return qtfs_same_file(inode, data);
 }
 
 static int inode_set(struct inode *inode, void *data)

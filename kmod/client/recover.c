@@ -23,7 +23,7 @@
  * call wait in qtfs_recover_wait().  Those that wait for an answer end with
  * -QTFS_RESTARTED, which makes qtfs_rpc_call() find the numbers again and repeat
  * them (replay.c); READs and WRITEs of the page cache, which nobody repeats, are
- * parked (request.c) and sent again by the work item.
+ * parked (epoch.c) and sent again by the work item.
  *
  * The work item waits for no lock that anybody holds while he waits for it, and puts
  * no reference that might be the last to a dentry or an inode.  So it finds what it
@@ -61,30 +61,38 @@ static bool is_it(const struct qtfs_find *body, const struct qtfs_attr *attr)
 	       body->type == (attr->mode & cpu_to_le32(S_IFMT));
 }
 
+/* Asks by @rpc for the file that @body describes: what answers must be it. */
+static int find_by(struct qtfs_session *session, struct qtfs_rpc *rpc,
+		   const struct qtfs_find *body, struct qtfs_age *age)
+{
+	const struct qtfs_entry_rep *rep = rpc->reply;
+	int error;
+
+	rpc->cred = session->cred;
+	rpc->recovery = true;
+	error = qtfs_rpc_call(session, rpc);
+	*age = rpc->age;
+	if (!error && !is_it(body, &rep->attr)) {
+		qtfs_forget(session, le64_to_cpu(rep->node));
+		error = -ESTALE;
+	}
+	return no_such_file(error);
+}
+
 /* Asks for the file that @body describes at @path below the root of the mount. */
 static int find(struct super_block *sb, const char *path, const struct qtfs_find *body,
 		unsigned long timeout, struct qtfs_entry_rep *rep, struct qtfs_age *age)
 {
-	struct qtfs_session *session = qtfs_session_of(sb);
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FIND,
 		.dentry = sb->s_root,
 		.name[0] = { path, strlen(path) },
 		.body = body,
 		.reply = rep,
-		.cred = session->cred,
-		.recovery = true,
 		.timeout = timeout,
 	};
-	int error;
 
-	error = qtfs_rpc_call(session, &rpc);
-	*age = rpc.age;
-	if (!error && !is_it(body, &rep->attr)) {
-		qtfs_forget(session, le64_to_cpu(rep->node));
-		error = -ESTALE;
-	}
-	return no_such_file(error);
+	return find_by(qtfs_session_of(sb), &rpc, body, age);
 }
 
 /* ---- nodes ---- */
@@ -97,21 +105,12 @@ static int find_root(struct dentry *root, unsigned long timeout, struct qtfs_ent
 		.op = QTFS_OP_ATTACH,
 		.name[0] = { sbi->path, strlen(sbi->path) },
 		.reply = rep,
-		.cred = sbi->session->cred,
-		.recovery = true,
 		.timeout = timeout,
 	};
 	struct qtfs_find body;
-	int error;
 
-	error = qtfs_rpc_call(sbi->session, &rpc);
-	*age = rpc.age;
 	fill_find(&body, d_inode(root));
-	if (!error && !is_it(&body, &rep->attr)) {
-		qtfs_forget(sbi->session, le64_to_cpu(rep->node));
-		error = -ESTALE;
-	}
-	return no_such_file(error);
+	return find_by(sbi->session, &rpc, &body, age);
 }
 
 static int find_dentry(struct dentry *dentry, unsigned long timeout, struct qtfs_entry_rep *rep,

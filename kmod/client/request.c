@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests: encoding, slots, sending, matching replies, ending.
+ * Requests: encoding, slots, sending, waiting, ending.  Replies: reply.c.
  *
  * A request has up to three owners, each with a reference: the caller, the
  * frame while the transport has it, and the slot while no reply has come.
@@ -27,7 +27,7 @@
  * back at once.
  *
  * When the server has forgotten the session, all slots are emptied and the session
- * gets its next epoch, see recover.c.  A request is of one epoch, that of its numbers,
+ * gets its next epoch, see epoch.c.  A request is of one epoch, that of its numbers,
  * and gets a slot in no other.
  */
 #include "qtfs.h"
@@ -71,8 +71,6 @@ void qtfs_request_put(struct qtfs_request *req)
 	kvfree(req);
 }
 
-static void request_send(struct qtfs_session *session, struct qtfs_request *req);
-
 /* The frame is ours again: it was sent, or the link is broken. */
 static void request_sent(struct qtfs_frame *frame, int error)
 {
@@ -86,7 +84,7 @@ static void request_sent(struct qtfs_frame *frame, int error)
 	spin_unlock(&session->lock);
 	/* The link was dropped meanwhile, and nobody could take the frame along. */
 	if (again)
-		request_send(session, req);
+		qtfs_request_send(session, req);
 	qtfs_request_put(req);
 }
 
@@ -230,7 +228,7 @@ static int slot_wait_soft(struct qtfs_session *session, struct qtfs_request *req
 	return left ? error : -ETIMEDOUT;
 }
 
-static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool wait)
+int qtfs_slot_get(struct qtfs_session *session, struct qtfs_request *req, bool wait)
 {
 	int error = slot_try(session, req);
 	int interrupted;
@@ -252,8 +250,7 @@ static int slot_get(struct qtfs_session *session, struct qtfs_request *req, bool
 	return error;
 }
 
-/* Takes @req out of its slot: the caller ends it and inherits the slot's reference. */
-static void slot_put_locked(struct qtfs_session *session, struct qtfs_request *req)
+void qtfs_slot_put_locked(struct qtfs_session *session, struct qtfs_request *req)
 {
 	session->slots[req->slot] = NULL;
 	__set_bit(req->slot, session->free_slots);
@@ -342,11 +339,7 @@ static void send_begin(struct qtfs_request *req, const struct sending *sending)
 	qtfs_conn_put(&sending->link->conn);
 }
 
-/*
- * Sends @req on a link, if there is one and it isn't under way; else it waits for
- * one in its slot.  The caller has a reference.
- */
-static void request_send(struct qtfs_session *session, struct qtfs_request *req)
+void qtfs_request_send(struct qtfs_session *session, struct qtfs_request *req)
 {
 	struct sending sending = {};
 
@@ -406,57 +399,12 @@ void qtfs_requests_resend(struct qtfs_session *session)
 		spin_unlock(&session->lock);
 		if (!req)
 			continue;
-		request_send(session, req);
+		qtfs_request_send(session, req);
 		qtfs_request_put(req);
 	}
 }
 
-/* What to do with objects that came for a caller that is gone. */
-static void give_back_reply(struct qtfs_request *req)
-{
-	struct qtfs_session *session = req->session;
-	u64 node = 0, open = 0;
-
-	switch (req->op) {
-	case QTFS_OP_ATTACH:
-	case QTFS_OP_LOOKUP:
-	case QTFS_OP_FIND:
-	case QTFS_OP_MKDIR:
-	case QTFS_OP_MKNOD:
-	case QTFS_OP_SYMLINK:
-	case QTFS_OP_LINK: {
-		const struct qtfs_entry_rep *rep = (void *)req->reply;
-
-		node = le64_to_cpu(rep->node);
-		if (node == req->known_node && req->op == QTFS_OP_LOOKUP)
-			node = 0;
-		break;
-	}
-	case QTFS_OP_OPEN:
-	case QTFS_OP_CREATE:
-	case QTFS_OP_TMPFILE:
-	case QTFS_OP_OPEN_NAME:
-	case QTFS_OP_OPEN_FIFO: {
-		const struct qtfs_open_rep *rep = (void *)req->reply;
-
-		node = le64_to_cpu(rep->node);
-		open = le64_to_cpu(rep->open);
-		break;
-	}
-	case QTFS_OP_READDIR:
-		qtfs_dirents_forget(session, req->in->linear, req->in_len);
-		break;
-	default:
-		break;
-	}
-	if (node)
-		qtfs_forget(session, node);
-	if (open)
-		qtfs_release_open(session, open);
-}
-
-/* Ends @req with @error; takes over the slot's reference. */
-static void request_end(struct qtfs_request *req, int error)
+void qtfs_request_end(struct qtfs_request *req, int error)
 {
 	struct qtfs_session *session = req->session;
 	bool abandoned;
@@ -477,7 +425,7 @@ static void request_end(struct qtfs_request *req, int error)
 	spin_unlock(&session->lock);
 	wake_up(&session->slot_wait);
 	if (abandoned && !error)
-		give_back_reply(req);
+		qtfs_reply_give_back(req);
 	else if (!abandoned && req->complete)
 		req->complete(req);
 	qtfs_request_put(req);
@@ -609,13 +557,13 @@ static int call_once(struct qtfs_session *session, struct qtfs_rpc *rpc)
 	req = request_alloc(session, rpc);
 	if (!req)
 		return -ENOMEM;
-	error = slot_get(session, req, true);
+	error = qtfs_slot_get(session, req, true);
 	if (error) {
 		qtfs_request_put(req);
 		return error;
 	}
 	atomic64_inc(&session->requests[req->op]);
-	request_send(session, req);
+	qtfs_request_send(session, req);
 	return request_wait(req, rpc);
 }
 
@@ -661,10 +609,10 @@ static int start_once(struct qtfs_session *session, struct qtfs_rpc *rpc, bool w
 		req->file = rpc->file;
 	}
 
-	error = slot_get(session, req, wait);
+	error = qtfs_slot_get(session, req, wait);
 	if (!error) {
 		atomic64_inc(&session->requests[req->op]);
-		request_send(session, req);
+		qtfs_request_send(session, req);
 	}
 	qtfs_request_put(req);
 	return error;
@@ -679,267 +627,4 @@ int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait
 		error = start_once(session, rpc, wait, complete, private);
 	} while (error == -QTFS_RESTARTED);
 	return error;
-}
-
-/* Whether the reply with header @hdr is one to @req. */
-static bool reply_fits(const struct qtfs_request *req, const struct qtfs_hdr *hdr)
-{
-	u16 op = le16_to_cpu(hdr->op);
-
-	return req->seq == le64_to_cpu(hdr->seq) &&
-	       (req->op == op || (req->abandoned && op == QTFS_OP_PING));
-}
-
-/*
- * Finds whom the reply with header @hdr answers, and marks it as receiving.
- * NULL: nobody, and *@late says whether it's a repeat of a reply that has come
- * already, or is coming.
- */
-static struct qtfs_request *reply_match(struct qtfs_session *session, const struct qtfs_hdr *hdr,
-					bool *late)
-{
-	u64 seq = le64_to_cpu(hdr->seq);
-	u32 slot = le32_to_cpu(hdr->slot);
-	struct qtfs_request *req = NULL;
-
-	*late = false;
-	spin_lock(&session->lock);
-	if (slot < session->nr_slots) {
-		req = session->slots[slot];
-		*late = seq && (req ? seq < req->seq || (seq == req->seq && req->receiving) :
-				      seq <= session->seqs[slot]);
-		if (req && (*late || !reply_fits(req, hdr)))
-			req = NULL;
-		if (req)
-			req->receiving = true;
-	}
-	spin_unlock(&session->lock);
-	return req;
-}
-
-/*
- * Receives the parts of @req's reply.  Pages of a request that has timed out are
- * somebody else's by now; memory of a killed caller's is the request's own.
- */
-static int receive_parts(struct qtfs_conn *conn, struct qtfs_request *req,
-			 const struct qtfs_hdr *hdr)
-{
-	u32 data_len = le32_to_cpu(hdr->data_len);
-	struct iov_iter to;
-	bool abandoned;
-	int error;
-
-	if (data_len > req->in_max)
-		return qtfs_bad_frame(req->session, QTFS_FRAME_BAD_COUNT);
-	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr->body_len));
-	if (error || !data_len)
-		return error;
-	spin_lock(&req->session->lock);
-	abandoned = req->abandoned && req->complete;
-	spin_unlock(&req->session->lock);
-	if (abandoned)
-		return qtfs_conn_discard(conn, data_len);
-	qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);
-	req->in_len = data_len;
-	return qtfs_conn_recv_iter(conn, &to);
-}
-
-/* Counts and tells a bad frame.  Returns the error that closes the connection. */
-int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad)
-{
-	atomic64_inc(&session->bad_frames);
-	qtfs_log(ERROR, "%s: the server sent a bad %s, closing the connection",
-		 session->addr.text, qtfs_frame_strerror(bad));
-	return -EPROTO;
-}
-
-/* Receives one reply. */
-int qtfs_request_receive(struct qtfs_link *link)
-{
-	struct qtfs_session *session = link->lane->session;
-	struct qtfs_conn *conn = &link->conn;
-	enum qtfs_frame_error bad;
-	struct qtfs_request *req;
-	struct qtfs_hdr hdr;
-	bool late;
-	int error;
-
-	error = qtfs_conn_recv_hdr(conn, &hdr);
-	if (error)
-		return error;
-	bad = qtfs_check_hdr(&hdr, true, session->max_data);
-	if (bad)
-		return qtfs_bad_frame(session, bad);
-	if (le16_to_cpu(hdr.op) == QTFS_OP_NOTIFY)
-		return qtfs_notify_receive(session, conn, &hdr);
-	if (le16_to_cpu(hdr.op) == QTFS_OP_PING && hdr.slot == cpu_to_le32(QTFS_NO_SLOT))
-		return 0;			/* link.c knows that it has come */
-	req = reply_match(session, &hdr, &late);
-	if (!req && late) {
-		atomic64_inc(&session->late);
-		return qtfs_conn_discard(conn, le32_to_cpu(hdr.len) - sizeof(hdr));
-	}
-	if (!req)
-		return qtfs_bad_frame(session, QTFS_FRAME_BAD_SLOT);
-
-	error = receive_parts(conn, req, &hdr);
-	if (!error && !qtfs_conn_crc_good(conn))
-		error = qtfs_bad_frame(session, QTFS_FRAME_BAD_CRC);
-	req->age.stamp = session->stamp_base + le64_to_cpu(hdr.stamp);
-	spin_lock(&session->lock);
-	req->receiving = false;
-	if (!error)
-		slot_put_locked(session, req);
-	spin_unlock(&session->lock);
-	if (error)
-		return error;
-	link->answers++;
-	request_end(req, -(int)le32_to_cpu(hdr.status));
-	return 0;
-}
-
-/* ---- after a restart of the server ---- */
-
-/* Takes all requests out of their slots, into @list. */
-static void slots_empty(struct qtfs_session *session, struct list_head *list)
-{
-	u32 slot;
-
-	for (slot = 0; slot < session->nr_slots; slot++) {
-		struct qtfs_request *req = session->slots[slot];
-
-		session->seqs[slot] = 0;
-		if (!req)
-			continue;
-		slot_put_locked(session, req);
-		req->link = NULL;
-		list_add_tail(&req->list, list);
-	}
-}
-
-/*
- * The session gets its next epoch, and nothing is under way in it.  No link is left.
- * READs and WRITEs that nobody would repeat are kept until they can be sent again.
- */
-bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch)
-{
-	struct qtfs_request *req, *next;
-	LIST_HEAD(ended);
-
-	spin_lock(&session->lock);
-	if (session->epoch != epoch) {
-		spin_unlock(&session->lock);
-		return false;		/* another lane was first */
-	}
-	/* At umount nothing is opened again: what still needs an open file fails. */
-	WRITE_ONCE(session->recovering, !session->quiet);
-	session->joined = false;
-	/* Whatever is under way is older than what will come. */
-	WRITE_ONCE(session->stamp_base, session->stamp + 1);
-	WRITE_ONCE(session->stamp, session->stamp_base);
-	smp_store_release(&session->epoch, session->epoch + 1);	/* see qtfs_rpc_resolve() */
-	slots_empty(session, &ended);
-	list_for_each_entry_safe(req, next, &ended, list)
-		if (req->file && !req->abandoned && !session->quiet)
-			list_move_tail(&req->list, &session->parked);
-	spin_unlock(&session->lock);
-
-	list_for_each_entry_safe(req, next, &ended, list) {
-		list_del_init(&req->list);
-		request_end(req, -QTFS_RESTARTED);
-	}
-	wake_up_all(&session->slot_wait);
-	return true;
-}
-
-static struct qtfs_request *parked_take(struct qtfs_session *session)
-{
-	struct qtfs_request *req;
-
-	spin_lock(&session->lock);
-	req = list_first_entry_or_null(&session->parked, struct qtfs_request, list);
-	if (req)
-		list_del_init(&req->list);
-	spin_unlock(&session->lock);
-	return req;
-}
-
-/* Puts @req into a slot again, with the number that its file has now. */
-static int unpark(struct qtfs_session *session, struct qtfs_request *req)
-{
-	struct qtfs_req *wire = (void *)((struct qtfs_hdr *)req->head + 1);
-	struct qtfs_rpc rpc = { .op = req->op, .file = req->file };
-	int error;
-
-	error = qtfs_rpc_resolve(session, &rpc);
-	if (error)
-		return error;
-	wire->open = cpu_to_le64(rpc.open);
-	req->age.epoch = rpc.epoch;
-	error = slot_get(session, req, true);
-	if (!error)
-		request_send(session, req);
-	return error;
-}
-
-/* Sends again what qtfs_requests_restart() has kept. */
-void qtfs_requests_unpark(struct qtfs_session *session)
-{
-	struct qtfs_request *req;
-	int error;
-
-	while ((req = parked_take(session))) {
-		error = unpark(session, req);
-		if (!error) {
-			qtfs_request_put(req);
-		} else if (error != -QTFS_RESTARTED) {
-			request_end(req, error);
-		} else {
-			spin_lock(&session->lock);
-			list_add(&req->list, &session->parked);
-			spin_unlock(&session->lock);
-			return;
-		}
-	}
-}
-
-/* On a soft mount. */
-void qtfs_requests_time_out_parked(struct qtfs_session *session)
-{
-	unsigned long patience = msecs_to_jiffies(qtfs_session_patience(session));
-	struct qtfs_request *req, *next;
-	LIST_HEAD(ended);
-
-	spin_lock(&session->lock);
-	list_for_each_entry_safe(req, next, &session->parked, list)
-		if (time_after_eq(jiffies, req->asked + patience))
-			list_move_tail(&req->list, &ended);
-	spin_unlock(&session->lock);
-	list_for_each_entry_safe(req, next, &ended, list) {
-		list_del_init(&req->list);
-		request_end(req, -ETIMEDOUT);
-	}
-}
-
-/*
- * Ends every request that waits for a reply.  The session has ended, so that no
- * new one comes, and no link is left.
- */
-void qtfs_requests_fail(struct qtfs_session *session, int error)
-{
-	struct qtfs_request *req;
-	u32 slot;
-
-	for (slot = 0; slot < session->nr_slots; slot++) {
-		spin_lock(&session->lock);
-		req = session->slots[slot];
-		if (req)
-			slot_put_locked(session, req);
-		spin_unlock(&session->lock);
-		if (req)
-			request_end(req, error);
-	}
-	while ((req = parked_take(session)))
-		request_end(req, error);
-	wake_up_all(&session->slot_wait);
 }

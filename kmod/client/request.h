@@ -101,7 +101,7 @@ struct qtfs_request {
 	struct qtfs_frame frame;
 	refcount_t ref;			/* caller, frame under way, slot table */
 	struct qtfs_session *session;
-	struct list_head list;		/* session->parked, see recover.c */
+	struct list_head list;		/* session->parked, see epoch.c */
 	struct qtfs_file *file;		/* with a reference, if it can be parked */
 	struct qtfs_link *link;		/* where it was sent; under session->lock */
 	bool sending;			/* the frame is a link's; likewise */
@@ -157,14 +157,38 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc);
 int qtfs_rpc_start(struct qtfs_session *session, struct qtfs_rpc *rpc, bool wait,
 		   void (*complete)(struct qtfs_request *req), void *private);
 
-/* The links' side, for link.c and session.c. */
-int qtfs_request_receive(struct qtfs_link *link);
-int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad);
 void qtfs_request_put(struct qtfs_request *req);
+
+/*
+ * For reply.c and epoch.c.  Gives @req a slot, with a reference: 0, -EAGAIN if none is
+ * free and !@wait, -EINTR, -ETIMEDOUT on a soft mount, -QTFS_RESTARTED if @req is of an
+ * earlier epoch, or why the session has ended.
+ */
+int qtfs_slot_get(struct qtfs_session *session, struct qtfs_request *req, bool wait);
+/* Takes @req out of its slot: the caller ends it and inherits the slot's reference. */
+void qtfs_slot_put_locked(struct qtfs_session *session, struct qtfs_request *req);
+/*
+ * Sends @req on a link, if there is one and it isn't under way; else it waits for
+ * one in its slot.  The caller has a reference.
+ */
+void qtfs_request_send(struct qtfs_session *session, struct qtfs_request *req);
+/* Ends @req, which is in no slot, with @error; takes over the slot's reference. */
+void qtfs_request_end(struct qtfs_request *req, int error);
+
+/* reply.c, for link.c: receives one reply. */
+int qtfs_request_receive(struct qtfs_link *link);
+/* Counts and tells a bad frame.  Returns the error that closes the connection. */
+int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad);
+/* Gives back objects that the reply to @req brought, for which nobody waits. */
+void qtfs_reply_give_back(struct qtfs_request *req);
+
+/* The links' side, for link.c and watch.c. */
 void qtfs_request_retry(struct qtfs_request *req, unsigned int timeo);
 void qtfs_request_time_out(struct qtfs_request *req);
 void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link);
 void qtfs_requests_resend(struct qtfs_session *session);
+
+/* epoch.c, for recover.c, watch.c and session.c. */
 bool qtfs_requests_restart(struct qtfs_session *session, u64 epoch);
 void qtfs_requests_unpark(struct qtfs_session *session);
 void qtfs_requests_time_out_parked(struct qtfs_session *session);
