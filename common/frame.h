@@ -305,6 +305,11 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 	switch (op) {
 	case QTFS_OP_HELLO:
 		return qtfs_hello_ok((const struct qtfs_hello *)body);
+	case QTFS_OP_AUTH: {
+		const struct qtfs_auth *auth = (const struct qtfs_auth *)body;
+
+		return !auth->reserved && qtfs_le32(auth->step) - 1 < 2;
+	}
 	case QTFS_OP_SETATTR:
 		return qtfs_setattr_ok((const struct qtfs_setattr *)body);
 	case QTFS_OP_MKDIR: {

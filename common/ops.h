@@ -127,7 +127,9 @@ enum qtfs_name_kind {
 	X(41, POLL, QTFS_HAS_OPEN, NONE, NONE,				\
 	  sizeof(struct qtfs_poll), sizeof(struct qtfs_poll_rep))	\
 	X(42, FIND, QTFS_HAS_NODE, PATH, NONE,				\
-	  sizeof(struct qtfs_find), sizeof(struct qtfs_entry_rep))
+	  sizeof(struct qtfs_find), sizeof(struct qtfs_entry_rep))	\
+	X(43, AUTH, QTFS_HANDSHAKE, NONE, NONE,				\
+	  sizeof(struct qtfs_auth), sizeof(struct qtfs_auth_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

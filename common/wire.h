@@ -146,6 +146,38 @@ QTFS_ASSERT(sizeof(struct qtfs_attr) == 152);
 #define QTFS_HELLO_REJOIN	0x0001	/* the session exists, else ESTALE */
 #define QTFS_HELLO_ALL		0x0001
 
+/*
+ * AUTH: both ends show that they have the same key, before HELLO on the same
+ * connection.  Step 1 brings the client's nonce, and its reply the server's and
+ * the server's proof; step 2 brings the client's proof, and its reply nothing but
+ * its status.  A proof is the HMAC-SHA256 (RFC 2104) by the key of struct
+ * qtfs_auth_text.
+ */
+#define QTFS_AUTH_NONCE		32
+#define QTFS_AUTH_PROOF		32
+#define QTFS_AUTH_KEY_MIN	16	/* bytes that a key has at least */
+
+struct qtfs_auth {
+	__u8 bytes[32];		/* step 1: nonce; step 2: proof */
+	__le32 step;		/* 1 or 2 */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_auth) == 40);
+
+struct qtfs_auth_rep {
+	__u8 nonce[QTFS_AUTH_NONCE];
+	__u8 proof[QTFS_AUTH_PROOF];
+};
+QTFS_ASSERT(sizeof(struct qtfs_auth_rep) == 64);
+
+/* What is proved; never sent. */
+struct qtfs_auth_text {
+	__u8 who[16];		/* "qtfs server" or "qtfs client", and zeros */
+	__u8 client[QTFS_AUTH_NONCE];
+	__u8 server[QTFS_AUTH_NONCE];
+};
+QTFS_ASSERT(sizeof(struct qtfs_auth_text) == 80);
+
 struct qtfs_hello {
 	__u8 client[16];	/* a random number, the same for a mount's life */
 	__le64 epoch;		/* counts the client's sessions, from 1 */

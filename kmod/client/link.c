@@ -10,7 +10,7 @@
  *	link_drop	the old link is stopped: its thread and its sender are
  *			gone, every frame is done.  Only now the requests that it
  *			carried are free to be sent on another link
- *	link_open	connect, HELLO, its answer
+ *	link_open	connect, AUTH if there is a key, HELLO, its answer
  *	link_use	requests may be sent on it; those that wait are
  *
  * The first lane is for small requests, the others, if there are any, for those with
@@ -39,7 +39,7 @@
 
 /* With ATTACH's in super.c these add up to less than the ten seconds a mount may take. */
 #define CONNECT_TIMEOUT		(3 * HZ)
-#define HELLO_TIMEOUT		(3 * HZ)
+#define GREETING_TIMEOUT		(3 * HZ)
 
 #define RETRY_MIN_MS		50u
 #define RETRY_MAX_MS		5000u
@@ -141,7 +141,14 @@ static int hello_accept(struct qtfs_session *session, const struct qtfs_hdr *hdr
 	return 0;
 }
 
-/* Receives HELLO's answer. */
+/* What has been asked of the server. */
+static unsigned int greeting_op(const struct qtfs_link *link)
+{
+	return link->lane->session->key && !READ_ONCE(link->proven) ? QTFS_OP_AUTH :
+								      QTFS_OP_HELLO;
+}
+
+/* Receives the answer to HELLO, or to AUTH before it. */
 static int hello_receive(struct qtfs_link *link)
 {
 	struct qtfs_hdr hdr;
@@ -149,8 +156,10 @@ static int hello_receive(struct qtfs_link *link)
 
 	error = qtfs_conn_recv(&link->conn, &hdr, sizeof(hdr));
 	if (!error && (qtfs_check_hdr(&hdr, true, QTFS_DATA_MIN) ||
-		       le16_to_cpu(hdr.op) != QTFS_OP_HELLO))
+		       le16_to_cpu(hdr.op) != greeting_op(link)))
 		error = -EPROTO;
+	if (!error && le16_to_cpu(hdr.op) == QTFS_OP_AUTH)
+		return qtfs_auth_receive(link, &hdr);
 	if (!error)
 		error = qtfs_conn_recv(&link->conn, &link->rep, sizeof(link->rep));
 	if (!error)
@@ -262,19 +271,29 @@ static struct qtfs_link *link_alloc(struct qtfs_lane *lane)
 	return link;
 }
 
-static int link_greet(struct qtfs_link *link)
+/* Waits for the next answer, or the end of the connection, until the link's deadline. */
+int qtfs_link_greeting(struct qtfs_link *link)
 {
-	long left;
-	int error;
+	long left = max_t(long, link->deadline - jiffies, 1);
 
-	error = qtfs_conn_start(&link->conn, "qtfs-rx");
-	if (error)
-		return error;
-	qtfs_conn_send(&link->conn, &link->frame);
-	left = wait_for_completion_killable_timeout(&link->greeting, HELLO_TIMEOUT);
+	left = wait_for_completion_killable_timeout(&link->greeting, left);
 	if (left < 0)
 		return -EINTR;
 	return left ? link->error : -ETIMEDOUT;
+}
+
+static int link_greet(struct qtfs_link *link)
+{
+	int error;
+
+	link->deadline = jiffies + GREETING_TIMEOUT;
+	error = qtfs_conn_start(&link->conn, "qtfs-rx");
+	if (!error && link->lane->session->key)
+		error = qtfs_auth_link(link);
+	if (error)
+		return error;
+	qtfs_conn_send(&link->conn, &link->frame);
+	return qtfs_link_greeting(link);
 }
 
 /* Stops the lane's link, if it has one; what it carried waits for another. */
@@ -339,6 +358,12 @@ int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc)
 		errorfc(fc, "%s: the server speaks versions %u to %u of the protocol, we %u to %u",
 			addr, le16_to_cpu(link->rep.version_min), le16_to_cpu(link->rep.version),
 			QTFS_VERSION_MIN, QTFS_VERSION);
+	else if (error == -ENOKEY && session->key)
+		errorfc(fc, "%s: the server has no key (its parameter key=)", addr);
+	else if (error == -ENOKEY)
+		errorfc(fc, "%s: the server asks for a key: mount with key=", addr);
+	else if (error == -EKEYREJECTED)
+		errorfc(fc, "%s: the server has another key than ours", addr);
 	else
 		errorfc(fc, "%s: the greeting failed: error %d (is that a qtfs server?)", addr,
 			error);

@@ -31,6 +31,8 @@ enum qtfs_session_state {
 	QTFS_SESSION_DOWN,
 };
 
+struct qtfs_key;
+
 /* A connection of a session; see link.c. */
 struct qtfs_link {
 	struct qtfs_conn conn;
@@ -51,8 +53,20 @@ struct qtfs_link {
 		struct qtfs_req req;
 	} __packed ping_wire;
 
+	/* Beginning, see qtfs_link_greeting(). */
+	struct qtfs_auth_step {
+		struct qtfs_frame frame;
+		struct {
+			struct qtfs_hdr hdr;
+			struct qtfs_req req;
+			struct qtfs_auth body;
+		} __packed wire;
+	} auth[2];
+	struct qtfs_auth_rep auth_rep;
+	bool proven;			/* the server has our key */
 	bool greeted;			/* its thread's: HELLO was answered */
-	int error;			/* with this */
+	int error;			/* of the last answer */
+	unsigned long deadline;		/* for all answers, in jiffies */
 	struct completion greeting;
 	struct qtfs_hello_rep rep;
 	struct qtfs_frame frame;
@@ -86,6 +100,16 @@ struct qtfs_patience {
 #define QTFS_RETRANS	3
 #define QTFS_SLOW_MS	15000
 
+/* What a session is made of. */
+struct qtfs_session_config {
+	const struct qtfs_transport *transport;
+	struct qtfs_addr addr;
+	struct qtfs_patience patience;
+	unsigned int nr_lanes;
+	bool crc;
+	struct qtfs_key *key;		/* the session's from then on, or NULL */
+};
+
 struct qtfs_session {
 	struct kref ref;		/* of the memory */
 	const struct qtfs_transport *transport;
@@ -108,6 +132,7 @@ struct qtfs_session {
 
 	struct qtfs_patience patience;	/* may change */
 	bool crc;			/* wanted */
+	struct qtfs_key *key;		/* that the server has to have, or NULL */
 
 	/* See recover.c. */
 	u64 epoch;			/* changes under lock */
@@ -176,10 +201,7 @@ struct qtfs_session {
  * session or an ERR_PTR(), whose reason was written to @fc's log.
  */
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
-				       const struct qtfs_transport *transport,
-				       const struct qtfs_addr *addr,
-				       const struct qtfs_patience *patience, bool crc,
-				       unsigned int nr_lanes);
+				       const struct qtfs_session_config *config);
 void qtfs_session_set_patience(struct qtfs_session *session, const struct qtfs_patience *patience);
 /* Fails every request, now and for ever.  Sleeps. */
 void qtfs_session_abort(struct qtfs_session *session);
@@ -248,6 +270,11 @@ void qtfs_lane_start(struct qtfs_lane *lane);
 void qtfs_lane_end(struct qtfs_lane *lane);
 int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc);
 bool qtfs_link_use(struct qtfs_lane *lane);
+/* For auth.c, while the link is opened: waits for an answer.  Killable. */
+int qtfs_link_greeting(struct qtfs_link *link);
+/* auth.c */
+int qtfs_auth_link(struct qtfs_link *link);
+int qtfs_auth_receive(struct qtfs_link *link, const struct qtfs_hdr *hdr);
 struct qtfs_link *qtfs_link_get(struct qtfs_session *session, unsigned int lane);
 
 /* cache= */
@@ -268,6 +295,7 @@ struct qtfs_sb {
 	u32 root_dev;
 	char *path;			/* mounted path on the server */
 	char *host;			/* the server as it was named */
+	char *key;			/* description of the key, or NULL */
 	unsigned int port;
 	unsigned int entry_ms;		/* as the options say */
 	unsigned int attr_ms;

@@ -17,6 +17,8 @@
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
+#include "transport/key.h"
+
 /* How long umount waits for the server to say that it knows. */
 #define BYE_TIMEOUT		(2 * HZ)
 
@@ -91,8 +93,7 @@ static void session_set_error(struct qtfs_session *session, int error)
 	wake_up_all(&session->recover_queue);
 }
 
-static struct qtfs_session *session_alloc(const struct qtfs_transport *transport,
-					  const struct qtfs_addr *addr)
+static struct qtfs_session *session_alloc(const struct qtfs_session_config *config)
 {
 	struct qtfs_session *session = kzalloc(sizeof(*session), GFP_KERNEL);
 	unsigned int i;
@@ -104,9 +105,13 @@ static struct qtfs_session *session_alloc(const struct qtfs_transport *transport
 		return NULL;
 	}
 	kref_init(&session->ref);
-	session->transport = transport;
-	session->addr = *addr;
-	session->net = get_net(addr->net);
+	session->transport = config->transport;
+	session->addr = config->addr;
+	session->net = get_net(config->addr.net);
+	session->patience = config->patience;
+	session->crc = config->crc;
+	session->key = config->key;
+	session->nr_lanes = config->nr_lanes;
 	get_random_bytes(session->client, sizeof(session->client));
 	session->epoch = 1;
 	session->cred = get_current_cred();
@@ -147,27 +152,22 @@ void qtfs_session_abort(struct qtfs_session *session)
 }
 
 struct qtfs_session *qtfs_session_open(struct fs_context *fc,
-				       const struct qtfs_transport *transport,
-				       const struct qtfs_addr *addr,
-				       const struct qtfs_patience *patience, bool crc,
-				       unsigned int nr_lanes)
+				       const struct qtfs_session_config *config)
 {
 	struct qtfs_session *session;
 	unsigned int i;
 	int error;
 
-	session = session_alloc(transport, addr);
-	if (!session)
+	session = session_alloc(config);
+	if (!session) {
+		qtfs_key_free(config->key);
 		return ERR_PTR(-ENOMEM);
-	session->patience = *patience;
-	session->crc = crc;
-	session->nr_lanes = nr_lanes;
-
+	}
 	error = qtfs_link_open(&session->lanes[0], fc);
 	if (error)
 		goto err_session;
 	if (!qtfs_link_use(&session->lanes[0])) {
-		errorfc(fc, "%s: connection lost", addr->text);
+		errorfc(fc, "%s: connection lost", session->addr.text);
 		error = -EIO;
 		goto err_session;
 	}
@@ -175,7 +175,7 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 	if (error)
 		goto err_session;
 	qtfs_watch_start(session);
-	for (i = 1; i < nr_lanes; i++)
+	for (i = 1; i < session->nr_lanes; i++)
 		qtfs_lane_start(&session->lanes[i]);
 	return session;
 
@@ -237,6 +237,7 @@ static void session_free(struct kref *ref)
 	kvfree(session->seqs);
 	bitmap_free(session->free_slots);
 	qtfs_stats_exit(session);
+	qtfs_key_free(session->key);
 	put_net(session->net);
 	put_cred(session->cred);
 	kfree(session);

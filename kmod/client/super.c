@@ -12,6 +12,8 @@
 #include <linux/wait_bit.h>
 #include <net/net_namespace.h>
 
+#include "transport/key.h"
+
 #define READAHEAD_BYTES		(4 << 20)
 
 /* How long the server has to say what a path is; it may be waiting for its engine. */
@@ -38,6 +40,7 @@ struct qtfs_options {
 	enum { CRC_DEFAULT, CRC_ON, CRC_OFF } crc;
 	unsigned int local_lock;
 	unsigned int nconnect;
+	char *key;			/* its description, or NULL */
 };
 
 enum {
@@ -55,6 +58,7 @@ enum {
 	OPT_CRC,
 	OPT_LOCAL_LOCK,
 	OPT_NCONNECT,
+	OPT_KEY,
 };
 
 /* As NFS has them. */
@@ -90,6 +94,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_flag_no("crc", OPT_CRC),
 	fsparam_enum("local_lock", OPT_LOCAL_LOCK, local_locks),
 	fsparam_u32("nconnect", OPT_NCONNECT),
+	fsparam_string("key", OPT_KEY),
 	{}
 };
 
@@ -162,6 +167,9 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 			return invalfc(fc, "nconnect=%u: 1 to %u connections", result.uint_32,
 				       QTFS_LANES_MAX);
 		options->nconnect = result.uint_32;
+		return 0;
+	case OPT_KEY:
+		swap(options->key, param->string);
 		return 0;
 	default:
 		return -EINVAL;
@@ -241,6 +249,8 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 		   patience->timeo, patience->retrans);
 	seq_puts(m, sbi->session->crc ? ",crc" : ",nocrc");
 	seq_printf(m, ",nconnect=%u", sbi->session->nr_lanes);
+	if (sbi->key)
+		seq_show_option(m, "key", sbi->key);
 	if (sbi->local_lock)
 		seq_printf(m, ",local_lock=%s", local_locks[sbi->local_lock].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
@@ -326,6 +336,7 @@ static void sb_free(struct qtfs_sb *sbi)
 	if (sbi->session)
 		qtfs_session_close(sbi->session);
 	kfree(sbi->host);
+	kfree(sbi->key);
 	kfree(sbi->path);
 	kfree(sbi);
 }
@@ -370,11 +381,34 @@ static void set_timeouts(struct qtfs_sb *sbi, const struct qtfs_options *options
 	sbi->negative_ttl = msecs_to_jiffies(options->negative_ms);
 }
 
+/* Takes the key that the options name out of the keyrings of who mounts. */
+static int find_key(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_key **keyp)
+{
+	struct qtfs_options *options = fc->fs_private;
+	struct qtfs_key *key;
+
+	*keyp = NULL;
+	if (!options->key)
+		return 0;
+	key = qtfs_key_find(options->key);
+	if (key == ERR_PTR(-EINVAL))
+		errorfc(fc, "key=%s: a key has at least %u bytes", options->key,
+			QTFS_AUTH_KEY_MIN);
+	else if (IS_ERR(key))
+		errorfc(fc, "key=%s: no such key in your keyrings: error %ld", options->key,
+			PTR_ERR(key));
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	swap(sbi->key, options->key);
+	*keyp = key;
+	return 0;
+}
+
 static int qtfs_get_tree(struct fs_context *fc)
 {
 	struct qtfs_options *options = fc->fs_private;
+	struct qtfs_session_config config;
 	struct qtfs_session *session;
-	struct qtfs_addr addr;
 	struct qtfs_sb *sbi;
 	int error;
 
@@ -391,15 +425,19 @@ static int qtfs_get_tree(struct fs_context *fc)
 	sbi->cache = options->cache;
 	sbi->local_lock = options->local_lock;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
-	error = sbi->path ? resolve_addr(fc, sbi, &addr) : -ENOMEM;
+	error = sbi->path ? resolve_addr(fc, sbi, &config.addr) : -ENOMEM;
+	if (!error)
+		error = find_key(fc, sbi, &config.key);
 	if (error) {
 		sb_free(sbi);
 		return error;
 	}
-	session = qtfs_session_open(fc, options->transport, &addr, &options->patience,
-				    options->crc == CRC_DEFAULT ? options->transport->wants_crc :
-								  options->crc == CRC_ON,
-				    options->nconnect);
+	config.transport = options->transport;
+	config.patience = options->patience;
+	config.nr_lanes = options->nconnect;
+	config.crc = options->crc == CRC_DEFAULT ? options->transport->wants_crc :
+						   options->crc == CRC_ON;
+	session = qtfs_session_open(fc, &config);
 	if (IS_ERR(session)) {
 		sb_free(sbi);
 		return PTR_ERR(session);
@@ -430,6 +468,8 @@ static int qtfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "local_lock can't be changed by a remount");
 	if (options->nconnect != sbi->session->nr_lanes)
 		return invalfc(fc, "nconnect can't be changed by a remount");
+	if (options->key && (!sbi->key || strcmp(options->key, sbi->key)))
+		return invalfc(fc, "key can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
 	sbi->cache = options->cache;
 	set_timeouts(sbi, options);
@@ -442,6 +482,7 @@ static void qtfs_free_fc(struct fs_context *fc)
 	struct qtfs_options *options = fc->fs_private;
 
 	kfree(options->host);
+	kfree(options->key);
 	kfree(options);
 }
 

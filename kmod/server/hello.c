@@ -28,6 +28,11 @@ static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 			  le16_to_cpu(hello->version), QTFS_VERSION_MIN, QTFS_VERSION);
 		return -EPROTONOSUPPORT;
 	}
+	if (qtfsd.key && !peer->proven) {
+		qtfsd_log(QTFSD_LOG_WARN, "%s: has not shown that it has the key (key=)",
+			  peer->conn.peer);
+		return -ENOKEY;
+	}
 
 	session = qtfsd_session_join(peer, hello, label, le16_to_cpu(call->req.name_len[0]));
 	if (IS_ERR(session)) {

@@ -63,8 +63,9 @@ static int listen_on(const struct qtfs_transport *transport, const char *param, 
 	}
 	qtfsd.nr_listeners++;
 	qtfsd_log(QTFSD_LOG_INFO, "listening on %s", addr.text);
-	if (transport != &qtfs_transport_loop && qtfsd_allow_all())
-		pr_info("%s is open to anyone who can reach it; allow= restricts it\n", addr.text);
+	if (transport != &qtfs_transport_loop && qtfsd_allow_all() && !qtfsd.key)
+		pr_info("%s is open to anyone who can reach it; key= or allow= restricts it\n",
+			addr.text);
 	return 0;
 }
 

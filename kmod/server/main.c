@@ -124,9 +124,12 @@ static int __init qtfsd_init(void)
 	error = qtfsd_allow_init();
 	if (error)
 		goto err_sysfs;
-	error = qtfsd_listen_start();
+	error = qtfsd_auth_init();
 	if (error)
 		goto err_allow;
+	error = qtfsd_listen_start();
+	if (error)
+		goto err_auth;
 	/* The last things that can fail: who opens a device holds the module. */
 	error = qtfsd_uds_register();
 	if (error)
@@ -140,6 +143,8 @@ err_uds:
 	qtfsd_uds_unregister();
 err_serving:
 	qtfsd_listen_stop();
+err_auth:
+	qtfsd_auth_exit();
 err_allow:
 	qtfsd_allow_exit();
 err_sysfs:
@@ -162,6 +167,7 @@ static void __exit qtfsd_exit(void)
 	qtfsd_channel_unregister();
 	qtfsd_uds_unregister();
 	qtfsd_listen_stop();
+	qtfsd_auth_exit();
 	qtfsd_allow_exit();
 	destroy_workqueue(qtfsd.io_wq);
 	destroy_workqueue(qtfsd.conn_wq);

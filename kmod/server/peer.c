@@ -165,7 +165,9 @@ static void call_begin(struct qtfsd_call *call, bool no_memory)
 		qtfsd_reply(call, -(int)error);
 	else if (no_memory)
 		qtfsd_reply(call, -ENOMEM);
-	else if (call->info->flags & QTFS_HANDSHAKE)
+	else if (qtfsd_call_op(call) == QTFS_OP_AUTH)
+		qtfsd_auth(call);
+	else if (qtfsd_call_op(call) == QTFS_OP_HELLO)
 		qtfsd_hello(call);
 	else
 		qtfsd_dispatch(call);

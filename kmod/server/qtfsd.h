@@ -47,6 +47,7 @@
 #include "transport/transport.h"
 
 struct fsnotify_group;
+struct qtfs_key;
 struct qtfsd_mark;
 struct qtfsd_call;
 struct qtfsd_peer;
@@ -172,6 +173,10 @@ struct qtfsd_peer {
 	bool replaced;			/* by a newer one of that index */
 	bool rejoined;			/* the session was there before */
 	bool greeted;			/* HELLO was answered */
+	bool challenged;		/* by server_nonce; its thread's, as those below */
+	bool proven;			/* it has the key */
+	u8 client_nonce[QTFS_AUTH_NONCE];
+	u8 server_nonce[QTFS_AUTH_NONCE];
 	unsigned long stopping;		/* bit 0: close_work was queued */
 	struct work_struct close_work;
 	struct delayed_work hello_work;
@@ -242,6 +247,7 @@ struct qtfsd_call {
 		union {
 			u8 body[QTFS_SLOT_BODY_MAX];
 			struct qtfs_hello_rep hello;
+			struct qtfs_auth_rep auth;
 			struct qtfs_entry_rep entry;
 			struct qtfs_attr_rep attr;
 			struct qtfs_open_rep open;
@@ -334,6 +340,7 @@ struct qtfsd {
 	unsigned int nr_listeners;
 	bool pcie;			/* and on the windows there are */
 	struct net *net;		/* where they listen */
+	struct qtfs_key *key;		/* that clients must have, or NULL; constant */
 
 	struct qtfsd_stats __percpu *stats;
 	struct kobject *kobj;
@@ -364,6 +371,11 @@ int qtfsd_peer_bad(struct qtfsd_peer *peer, enum qtfs_frame_error bad, const str
 
 /* hello.c */
 void qtfsd_hello(struct qtfsd_call *call);
+
+/* auth.c */
+int qtfsd_auth_init(void);
+void qtfsd_auth_exit(void);
+void qtfsd_auth(struct qtfsd_call *call);
 
 /* call.c */
 struct qtfsd_call *qtfsd_call_alloc(struct qtfsd_peer *peer, const struct qtfs_hdr *hdr,

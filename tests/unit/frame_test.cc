@@ -62,6 +62,8 @@ Frame good_request(unsigned op)
     hello.version = hello.version_min = le(__u16{QTFS_VERSION});
     std::memcpy(frame.args.data(), &hello, sizeof(hello));
   }
+  if (op == QTFS_OP_AUTH)
+    frame.args[offsetof(qtfs_auth, step)] = 2;
   for (unsigned i = 0; i < 2; i++) {
     const std::string &name = sample_name(info->name_kind[i]);
 
@@ -241,6 +243,12 @@ static std::vector<BadFrame> bad_requests()
      [](Frame &f) { set_name(f, "\xc3\xa4"); }},
     {"HelloFlags", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_FIELD,
      [](Frame &f) { f.args[offsetof(qtfs_hello, flags)] = 2; }},
+    {"AuthStepNone", QTFS_OP_AUTH, false, QTFS_FRAME_BAD_FIELD,
+     [](Frame &f) { f.args[offsetof(qtfs_auth, step)] = 0; }},
+    {"AuthStepThree", QTFS_OP_AUTH, false, QTFS_FRAME_BAD_FIELD,
+     [](Frame &f) { f.args[offsetof(qtfs_auth, step)] = 3; }},
+    {"AuthReserved", QTFS_OP_AUTH, false, QTFS_FRAME_BAD_FIELD,
+     [](Frame &f) { f.args[offsetof(qtfs_auth, reserved)] = 1; }},
     {"LongLabel", QTFS_OP_HELLO, false, QTFS_FRAME_BAD_NAME,
      [](Frame &f) { set_name(f, std::string(65, 'a')); }},
   };
