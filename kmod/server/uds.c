@@ -43,6 +43,8 @@ static int name_socket(struct mnt_idmap *idmap, struct inode *dir, struct dentry
 	d_drop(dentry);
 	spin_lock(&inode->i_lock);
 	hlist_del_init(&dentry->qtfs_d_alias);
+	/* Its end takes it off a list without asking whether it is on one (7.1). */
+	hlist_add_fake(&dentry->qtfs_d_alias);
 	spin_unlock(&inode->i_lock);
 	return 0;
 }
