@@ -18,7 +18,7 @@
  * once, at fsync(2) or close(2), as after a failed write-back.  Files that were made
  * and not synced may be gone with all their data, as on a local disk.
  *
- * Locks: unstable_lock is a leaf; it protects all lists.  Folios are locked without it.
+ * Locks: unstable_lock > i_lock (igrab()); it protects all lists.  Folios are locked without it.
  */
 #include "qtfs.h"
 

@@ -36,6 +36,7 @@ check "and says why" S "dmesg | grep -q 'key=qtfs:none: no such key in the keyri
 check "nor with a short one" '! loads key=short'
 check "and says why" S "dmesg | grep -q 'key=short: it has less than 16 bytes'"
 
+S "dmesg -C"
 check "a server with a key starts" start_server key=qtfs:server || exit
 check "it doesn't say that it is open" S "! dmesg | grep -q 'open to anyone'"
 S "rm -rf $D && mkdir $D && echo content >$D/f"
