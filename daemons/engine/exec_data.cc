@@ -129,6 +129,12 @@ int exec_read(Call &call)
 
   const auto &body = call.slot.body<qtfs_read>();
   const int fd = call.slot.open();
+  // What an engine that died took out of a stream has gone with it.
+  if (::lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE) {
+    if (call.slot.resent())
+      return EIO;
+    call.begin();
+  }
   const std::span<std::byte> room = call.slot.room(le(body.size));
   ssize_t len = ::pread(fd, room.data(), room.size(), static_cast<off_t>(le(body.offset)));
   if (len < 0 && errno == ESPIPE)

@@ -80,7 +80,10 @@ static void call_free_request(struct qtfsd_call *call)
 void qtfsd_call_free(struct qtfsd_call *call)
 {
 	call_free_request(call);
-	kvfree(call->reply_data);
+	if (call->kept)
+		qtfsd_data_put(call->kept);
+	else
+		kvfree(call->reply_data);
 	kvfree(call->listed);
 	qtfsd_session_put(call->session);
 	qtfs_conn_put(&call->peer->conn);
@@ -98,14 +101,28 @@ void qtfsd_call_drop(struct qtfsd_call *call)
 	qtfsd_call_free(call);
 }
 
+void qtfsd_data_put(struct qtfsd_data *data)
+{
+	if (data && refcount_dec_and_test(&data->ref))
+		kvfree(data);
+}
+
 /*
  * Memory for @len bytes of the reply's data, aligned well enough for direct
  * I/O.  NULL when memory is short.
  */
 void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len)
 {
-	call->reply_data = kvmalloc(round_up(len, QTFSD_IO_ALIGN), GFP_KERNEL);
 	call->reply_len = len;
+	if (!qtfsd_call_consumes(call)) {
+		call->reply_data = kvmalloc(round_up(len, QTFSD_IO_ALIGN), GFP_KERNEL);
+		return call->reply_data;
+	}
+	call->kept = kvmalloc(struct_size(call->kept, bytes, len), GFP_KERNEL);
+	if (!call->kept)
+		return NULL;
+	refcount_set(&call->kept->ref, 1);
+	call->reply_data = call->kept->bytes;
 	return call->reply_data;
 }
 

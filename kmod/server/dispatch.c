@@ -40,9 +40,10 @@ static int resolve(struct qtfsd_call *call)
 	return 0;
 }
 
-/* No reply's data is larger than the client can take, whatever it asked for. */
+/* No reply's data is larger than the client can take, or is to be kept, whatever it asked for. */
 static void clamp_size(struct qtfsd_call *call)
 {
+	u32 max = qtfsd_call_consumes(call) ? QTFSD_STREAM_MAX : U32_MAX;
 	struct qtfs_read *read = call->args;
 	struct qtfs_readdir *readdir = call->args;
 	struct qtfs_getxattr *xattr = call->args;
@@ -66,7 +67,7 @@ static void clamp_size(struct qtfsd_call *call)
 	default:
 		return;
 	}
-	*size = cpu_to_le32(min(le32_to_cpu(*size), call->session->max_data));
+	*size = cpu_to_le32(min3(le32_to_cpu(*size), call->session->max_data, max));
 }
 
 static void do_release(struct qtfsd_call *call)

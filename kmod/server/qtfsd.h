@@ -98,7 +98,14 @@ struct qtfsd_slot {
 		struct qtfs_hdr hdr;	/* magic 0: there is none */
 		u8 body[QTFS_SLOT_BODY_MAX];
 	} kept;				/* the reply to the last request */
+	struct qtfsd_data *data;	/* and its data, if reading it took it away, or NULL */
 	struct qtfsd_listed *listed;	/* nodes that it brought as data, or NULL */
+};
+
+/* What was read from a stream: can't be read again, so that slot and reply share it. */
+struct qtfsd_data {
+	refcount_t ref;
+	u8 bytes[];
 };
 
 /* Numbers of nodes in the data of a READDIR's reply. */
@@ -197,6 +204,9 @@ enum qtfsd_call_state {
 	QTFSD_REPLIED,
 };
 
+/* What one READ takes out of a stream at most: as much as a pipe holds by default. */
+#define QTFSD_STREAM_MAX	65536u
+
 #define QTFSD_INLINE_ARGS	192
 /* Buffers are multiples of this: kvmalloc() then aligns them to it as well. */
 #define QTFSD_IO_ALIGN		512u
@@ -241,6 +251,7 @@ struct qtfsd_call {
 	struct kvec reply_vec;
 	void *reply_data;
 	u32 reply_len;
+	struct qtfsd_data *kept;	/* what reply_data is in, or NULL: it's the call's own */
 	struct qtfsd_listed *listed;	/* of this reply; of the last one while it's received */
 	struct {
 		struct qtfs_hdr hdr;
@@ -383,12 +394,21 @@ struct qtfsd_call *qtfsd_call_alloc(struct qtfsd_peer *peer, const struct qtfs_h
 void qtfsd_call_free(struct qtfsd_call *call);
 void qtfsd_call_drop(struct qtfsd_call *call);
 void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len);
+void qtfsd_data_put(struct qtfsd_data *data);
 void qtfsd_reply(struct qtfsd_call *call, int error);
 void qtfsd_reply_again(struct qtfsd_call *call);
 
 static inline unsigned int qtfsd_call_op(const struct qtfsd_call *call)
 {
 	return le16_to_cpu(call->hdr.op);
+}
+
+/* Whether @call takes what it reads away, so that it can't be read again. */
+static inline bool qtfsd_call_consumes(const struct qtfsd_call *call)
+{
+	return qtfsd_call_op(call) == QTFS_OP_READ && call->open &&
+	       (S_ISFIFO(file_inode(call->open->file)->i_mode) ||
+		!(call->open->file->f_mode & FMODE_LSEEK));
 }
 
 /* notify.c */

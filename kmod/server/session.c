@@ -39,7 +39,9 @@
  *
  * A reply without data is kept, header and body, until the slot's next request:
  * so a slot costs some 300 bytes, and keeping can't fail.  Operations
- * whose replies have data only read.  A frame that is older than the slot's last
+ * whose replies have data only read.  But what is read from a FIFO is gone: a
+ * stream's READ is no larger than QTFSD_STREAM_MAX, and its data is kept, in the
+ * memory that it was read into.  A frame that is older than the slot's last
  * request has been overtaken, on another connection perhaps, and is dropped.
  * Anything else in a slot is the client's fault and costs it the connection.
  *
@@ -99,8 +101,10 @@ static void session_free(struct kref *ref)
 
 	u32 i;
 
-	for (i = 0; i < session->nr_slots; i++)
+	for (i = 0; i < session->nr_slots; i++) {
 		kvfree(session->slots[i].listed);
+		qtfsd_data_put(session->slots[i].data);
+	}
 	qtfsd_notify_exit(session);
 	xa_destroy(&session->nodes);
 	xa_destroy(&session->opens);
@@ -366,6 +370,7 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 	u32 index = le32_to_cpu(call->hdr.slot);
 	u64 seq = le64_to_cpu(call->hdr.seq);
 	struct qtfsd_listed *old = NULL;
+	struct qtfsd_data *data = NULL;
 	enum qtfsd_claim claim;
 	struct qtfsd_slot *slot;
 
@@ -383,6 +388,12 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 	} else if (seq && seq == slot->seq && slot->kept.hdr.magic) {
 		claim = QTFSD_CLAIM_KEPT;
 		memcpy(&call->reply, &slot->kept, sizeof(slot->kept));
+		if (slot->data) {
+			refcount_inc(&slot->data->ref);
+			call->kept = slot->data;
+			call->reply_data = slot->data->bytes;
+			call->reply_len = le32_to_cpu(slot->kept.hdr.data_len);
+		}
 	} else if (seq == slot->seq + 1 || (seq && seq == slot->seq)) {
 		claim = QTFSD_CLAIM_NEW;
 		/* The last reply has come, or it's this that brings it again. */
@@ -393,11 +404,13 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 		slot->seq = seq;
 		slot->call = call;
 		slot->kept.hdr.magic = 0;
+		swap(data, slot->data);
 	} else {
 		claim = QTFSD_CLAIM_BAD;
 	}
 	spin_unlock(&session->lock);
 	kvfree(old);
+	qtfsd_data_put(data);
 	if (claim == QTFSD_CLAIM_RUNS || claim == QTFSD_CLAIM_KEPT) {
 		this_cpu_inc(session->stats->repeated);
 		this_cpu_inc(qtfsd.stats->repeated);
@@ -405,15 +418,29 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 	return claim;
 }
 
+/* Keeps the reply of @call, without data that can be read again. */
+static void keep_reply(struct qtfsd_slot *slot, struct qtfsd_call *call)
+{
+	u32 len = sizeof(call->reply.hdr) + le16_to_cpu(call->reply.hdr.body_len);
+
+	memcpy(&slot->kept, &call->reply, len);
+	if (call->kept && call->reply_len) {
+		refcount_inc(&call->kept->ref);
+		slot->data = call->kept;
+		return;
+	}
+	slot->kept.hdr.data_len = 0;
+	slot->kept.hdr.len = cpu_to_le32(len);
+}
+
 /*
  * Frees the slot of @call, if it has one, and keeps the reply if there is one
- * without data.  From here on call->peer stays as it is.
+ * that can't be made again.  From here on call->peer stays as it is.
  */
 void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call,
 			   bool replied)
 {
 	u32 index = le32_to_cpu(call->hdr.slot);
-	u32 len = sizeof(call->reply.hdr) + le16_to_cpu(call->reply.hdr.body_len);
 	struct qtfsd_slot *slot;
 
 	if (index >= session->nr_slots)
@@ -423,12 +450,10 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 	if (slot->call == call) {
 		slot->call = NULL;
 		swap(slot->listed, call->listed);
-		if (replied && (!call->reply_len || (call->info->flags & QTFS_CHANGES))) {
-			memcpy(&slot->kept, &call->reply, len);
-			/* OPEN_NAME's data can be read again. */
-			slot->kept.hdr.data_len = 0;
-			slot->kept.hdr.len = cpu_to_le32(len);
-		}
+		/* OPEN_NAME changes something, and its data can be read again. */
+		if (replied && (!call->reply_len || call->kept ||
+				(call->info->flags & QTFS_CHANGES)))
+			keep_reply(slot, call);
 	}
 	spin_unlock(&session->lock);
 }

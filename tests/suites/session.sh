@@ -205,6 +205,13 @@ if [ -e $FAULT ]; then
 	S "echo clear >$FAULT"
 	echo 2 >/proc/sys/vm/drop_caches
 	check "nodes of lost replies are given back" wait_for 10 eval "[ \$(S 'cat $SERVER/*/nodes') -le 3 ]"
+
+	# What was read from a FIFO isn't in it any more: its reply is kept with the data.
+	before=$(server_stat repeated)
+	S "mkfifo $D/stream; echo exec_then_drop_reply op=READ every=2 >$FAULT; { seq 50000 >$D/stream & }"
+	is "what is read from a FIFO comes once and in order" "$(with_timeout 120 cat $M/stream | md5sum)" "$(seq 50000 | md5sum)"
+	S "echo clear >$FAULT"
+	check "though replies were lost" [ "$(server_stat repeated)" -gt "$before" ]
 fi
 check "umount" umount_qtfs $M
 

@@ -341,6 +341,26 @@ TEST_F(Resent, WriteToWhatIsNoFileFails)
   EXPECT_EQ(run(request().resent()), EIO);
 }
 
+TEST_F(Resent, WhatWasReadFromAStreamIsGone)
+{
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const Fd in(ends[1]);
+  const Fd out(ends[0]);
+  const auto request = [&]() -> FakeSlot & {
+    return slot_.request(QTFS_OP_READ)
+      .open_fd(::dup(out.get()), yes())
+      .body(qtfs_read{0, le(__u32{100}), 0});
+  };
+
+  ASSERT_EQ(::write(in.get(), "first", 5), 5);
+  ASSERT_EQ(run(request()), 0);
+  ASSERT_EQ(::write(in.get(), "second", 6), 6);
+  EXPECT_EQ(run(request().resent()), EIO);
+  ASSERT_EQ(run(request()), 0);
+  EXPECT_EQ(slot_.reply_data(), "second");
+}
+
 TEST_F(Resent, AttributesAreSetAgain)
 {
   write_file(yes("x"), "text");
