@@ -34,7 +34,7 @@
 #include "frame.h"
 
 #define QTFS_CHANNEL_DEV	"/dev/qtfs_server"
-#define QTFS_CHANNEL_VERSION	1
+#define QTFS_CHANNEL_VERSION	2
 
 /* qtfs_slot.state, written by the module (M) and by the engine (E) */
 #define QTFS_SLOT_IDLE		0	/* M: nothing in it */
@@ -91,6 +91,8 @@ struct qtfs_channel_setup {
 	__u64 path_offset[2];		/* out: the paths of node and node2 */
 	__u64 data_offset;		/* out: data, of the request or of the answer */
 	__u64 data_size;		/* out */
+	__u32 crashes;			/* out: engines in a row that died without an answer */
+	__u32 reserved;
 };
 
 #define QTFS_CHANNEL_TYPE	0xf7

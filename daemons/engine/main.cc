@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "audit.hh"
+#include "backoff.hh"
 #include "child.hh"
 #include "commands.hh"
 #include "control.hh"
@@ -137,6 +138,26 @@ Child start_udsproxyd(const std::vector<std::string> &args)
   return std::move(*child);
 }
 
+// Waits if engines have died one after the other.  An exit status: this one ends.
+std::optional<int> hold_back(unsigned crashes, int signals)
+{
+  const std::optional<std::chrono::milliseconds> delay = backoff(crashes);
+
+  if (!delay) {
+    spdlog::error("{} engines in a row died before they had answered anything: giving up", crashes);
+    ::sd_notify(0, "STATUS=Given up: engines die before they have answered anything");
+    return exit_given_up;
+  }
+  if (*delay == std::chrono::milliseconds(0))
+    return std::nullopt;
+  spdlog::warn("{} engines in a row died before they had answered anything: waiting for {} ms",
+               crashes, delay->count());
+  ::sd_notifyf(0, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=Waiting: %u engines died at once", crashes);
+  if (!wait_out(*delay, signals))
+    return EXIT_SUCCESS;
+  return std::nullopt;
+}
+
 int run(const Options &options, int signals)
 {
   if (::geteuid() != 0) {
@@ -153,6 +174,8 @@ int run(const Options &options, int signals)
     spdlog::error("{}", channel.error());
     return EXIT_FAILURE;
   }
+  if (const std::optional<int> status = hold_back(channel->setup().crashes, signals))
+    return *status;
   std::unique_ptr<Audit> audit;
   if (!options.audit.empty()) {
     Result<std::unique_ptr<Audit>, std::string> opened = Audit::open(options.audit);

@@ -25,6 +25,9 @@
  * before that takes channel->lock, so no call slips in after it.
  *
  * Without an engine calls wait, as many as there are slots in all sessions.
+ * How many engines in a row died without an answer is counted, and told to the next
+ * one, which waits for a while then, and to who looks (sysfs.c).
+ *
  * Threads that wait in NEXT are woken one for each call.  A signal ends the wait
  * before a call was taken or not at all; a call is never lost to it.
  *
@@ -199,6 +202,7 @@ static int next_commit(struct qtfsd_cslot *cslot)
 	/* Pairs with the engine's release: the answer was written before. */
 	if (smp_load_acquire(&mem->state) == QTFS_SLOT_DONE) {
 		error = qtfsd_answer_commit(call, channel, mem, true);
+		WRITE_ONCE(channel->answered, true);
 	} else {
 		qtfsd_log(QTFSD_LOG_ERROR, "the engine gave a %s up", call->info->name);
 		qtfsd_reply(call, -EIO);
@@ -234,6 +238,7 @@ static int channel_setup(struct qtfs_channel_setup __user *arg)
 		.path_offset = { channel->path_offset[0], channel->path_offset[1] },
 		.data_offset = channel->data_offset,
 		.data_size = channel->data_size,
+		.crashes = READ_ONCE(channel->crashes),
 	};
 	u32 version;
 	int error = 0;
@@ -370,10 +375,15 @@ static int channel_release(struct inode *inode, struct file *file)
 	}
 	if (channel->setup && !channel->stopped)
 		qtfsd_log(QTFSD_LOG_WARN, "the engine has gone, its calls wait for the next one");
+	if (channel->answered || channel->stopped)
+		WRITE_ONCE(channel->crashes, 0);
+	else if (channel->setup)
+		WRITE_ONCE(channel->crashes, channel->crashes + 1);
 
 	channel->nr_cslots = 0;
 	channel->setup = false;
 	channel->stopped = false;
+	channel->answered = false;
 	clear_bit_unlock(0, &channel->opened);
 	return 0;
 }

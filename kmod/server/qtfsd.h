@@ -284,6 +284,8 @@ struct qtfsd_cslot {
 };
 
 #define QTFSD_CSLOTS_MAX	256
+/* More engines in a row than this that die at once are no accident. */
+#define QTFSD_CRASHES_FEW	3
 
 struct qtfsd_channel {
 	spinlock_t lock;		/* queue, state, cslots, nr_cslots */
@@ -293,6 +295,8 @@ struct qtfsd_channel {
 	bool setup;
 	bool ready;			/* hands out calls */
 	bool stopped;			/* never again until the device is closed */
+	bool answered;			/* this engine has: it's of use */
+	unsigned int crashes;		/* engines in a row that went without that */
 	u64 policy;			/* counts QTFS_CHANNEL_READY since insmod */
 	struct mutex slots_lock;	/* ADD_SLOT */
 	unsigned int nr_cslots;

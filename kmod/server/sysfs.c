@@ -2,7 +2,8 @@
 /*
  * /sys/fs/qtfs_server: what the module and each session are doing.
  *
- *	engine			"running" or "stopped"
+ *	engine			"running", "stopped", or "failing" where there is none and
+ *				the last few died without having answered anything
  *	stats			NAME VALUE, all sessions since insmod
  *	<session>/state		"connected" or "disconnected"
  *	<session>/transport	a line for each connection: the client's address
@@ -189,9 +190,13 @@ void qtfsd_sysfs_del(struct qtfsd_session *session)
 static ssize_t engine_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	const struct qtfsd_channel *channel = &qtfsd.channel;
-	bool running = READ_ONCE(channel->ready) && !READ_ONCE(channel->stopped);
+	const char *state = "stopped";
 
-	return sysfs_emit(buf, "%s\n", running ? "running" : "stopped");
+	if (READ_ONCE(channel->ready) && !READ_ONCE(channel->stopped))
+		state = "running";
+	else if (READ_ONCE(channel->crashes) > QTFSD_CRASHES_FEW)
+		state = "failing";
+	return sysfs_emit(buf, "%s\n", state);
 }
 
 static ssize_t all_stats_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)

@@ -37,6 +37,19 @@ says "its help" 0 'whitelist' "$(engine --help)"
 check "the server starts" start_server || exit
 says "a second engine is refused" 1 'another engine is running' "$(engine)"
 is "the first one goes on" "$(S 'cat /sys/fs/qtfs_server/engine')" running
+
+# ---- engines that die before anybody asks them anything ----
+for i in 1 2 3 4; do
+	stop_engine KILL
+	[ $i = 4 ] || start_engine || not_ok "engine $i starts"
+done
+is "the module says that something is wrong" "$(S 'cat /sys/fs/qtfs_server/engine')" failing
+check "the fifth starts nevertheless" start_engine
+is "after a while" "$(S "grep -c '4 engines in a row died.*waiting for 100 ms' /run/qtfs/engine.log")" 1
+check "it stops" stop_engine
+is "and that is no crash" "$(S 'cat /sys/fs/qtfs_server/engine')" stopped
+check "the sixth starts" start_engine
+
 S "rm -rf $D && mkdir $D && echo content >$D/f && seq 200000 >$D/large"
 check "mount" mount_qtfs -o entry_timeout=0,attr_timeout=0,negative_timeout=0 $D $M || exit
 check "the mount works" cat $M/f

@@ -23,7 +23,11 @@ std::string place_of(const Mount &mount)
 void examine_server(const Model &model, const std::optional<Engine> &engine,
                     std::vector<Finding> &findings)
 {
-  if (model.engine != "running")
+  if (model.engine == "failing")
+    findings.push_back(
+      {true, "engines die before they have answered anything: clients wait",
+       "journalctl -u qtfs-engine; coredumpctl; then systemctl restart qtfs-engine"});
+  else if (model.engine != "running")
     findings.push_back({true, "no engine is running: clients wait",
                         "systemctl start qtfs-engine; why it ended: journalctl -u qtfs-engine"});
   else if (engine && !engine->answers)

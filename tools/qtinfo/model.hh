@@ -84,7 +84,7 @@ struct Model {
   std::vector<Mount> mounts;
   std::vector<Session> sessions;
   std::vector<InFlight> in_flight; // the oldest first
-  std::string engine;              // running or stopped
+  std::string engine;              // running, stopped or failing
   Counters server_counters;
   std::vector<OpStat> server_ops;
   std::vector<Slab> slabs;
