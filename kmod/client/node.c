@@ -8,7 +8,8 @@
  * changes only in qtfs_dentry_adopt(), from one name of the same file on the
  * server to another, and when the server has been restarted (recover.c).
  *
- * Numbers are given back from a work item, in batches: FORGET carries many.  An
+ * Numbers are given back from a work item, in batches: FORGET carries many, and
+ * they gather for a moment, so that to remove a tree costs no FORGET for each file.  An
  * open file whose RELEASE could not be sent at once waits for the same work item,
  * which waits for memory when that is short.
  */
@@ -18,6 +19,10 @@
 
 /* Numbers in one FORGET. */
 #define FORGET_BATCH	1024
+
+/* How long numbers gather; so many don't wait any longer.  A removed file has its space till then. */
+#define FORGET_DELAY	(HZ / 100)
+#define FORGET_MANY	256
 
 /*
  * The number of @dentry's node, which is good in @epoch of the session.  0: it has
@@ -35,8 +40,12 @@ u64 qtfs_dentry_node(const struct dentry *dentry, u64 *epoch)
 
 static void forget_node(struct qtfs_session *session, struct qtfs_node *node)
 {
-	if (llist_add(&node->list, &session->forgets))
-		queue_work(qtfs_wq, &session->give_back);
+	bool first = llist_add(&node->list, &session->forgets);
+
+	if (atomic_inc_return(&session->nr_forgets) == FORGET_MANY)
+		mod_delayed_work(qtfs_wq, &session->give_back, 0);
+	else if (first)
+		queue_delayed_work(qtfs_wq, &session->give_back, FORGET_DELAY);
 }
 
 /* Gives @number back. */
@@ -124,7 +133,7 @@ void qtfs_dentry_renew(struct dentry *dentry, u64 number, const struct qtfs_age 
 void qtfs_release_later(struct qtfs_session *session, struct llist_node *entry)
 {
 	llist_add(entry, &session->releases);
-	queue_work(qtfs_wq, &session->give_back);
+	mod_delayed_work(qtfs_wq, &session->give_back, 0);
 }
 
 /* Between two attempts to get memory. */
@@ -157,12 +166,15 @@ static void send_forgets(struct qtfs_session *session, struct qtfs_buf *buf, uns
 
 static void give_back_nodes(struct qtfs_session *session)
 {
-	struct llist_node *list = llist_del_all(&session->forgets);
 	struct qtfs_node *node, *next;
 	u64 epoch = READ_ONCE(session->epoch);
 	struct qtfs_buf *buf = NULL;
+	struct llist_node *list;
 	unsigned int nr = 0;
 
+	/* First: what comes between is first in the list, and queues the work item. */
+	atomic_set(&session->nr_forgets, 0);
+	list = llist_del_all(&session->forgets);
 	llist_for_each_entry_safe(node, next, list, list) {
 		if (node->epoch != epoch) {
 			kfree(node);
@@ -200,7 +212,8 @@ static void give_back_opens(struct qtfs_session *session)
 
 void qtfs_give_back_work(struct work_struct *work)
 {
-	struct qtfs_session *session = container_of(work, struct qtfs_session, give_back);
+	struct qtfs_session *session = container_of(to_delayed_work(work), struct qtfs_session,
+						    give_back);
 
 	give_back_nodes(session);
 	give_back_opens(session);

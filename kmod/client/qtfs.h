@@ -161,7 +161,8 @@ struct qtfs_session {
 	/* Numbers to give back to the server; see node.c and open.c. */
 	struct llist_head forgets;
 	struct llist_head releases;
-	struct work_struct give_back;
+	atomic_t nr_forgets;		/* about so many */
+	struct delayed_work give_back;
 
 	/* What others changed, see notify.c. */
 	struct super_block *sb;		/* set before and cleared after notify_work may run */

@@ -122,7 +122,7 @@ static struct qtfs_session *session_alloc(const struct qtfs_session_config *conf
 	init_waitqueue_head(&session->slot_wait);
 	init_llist_head(&session->forgets);
 	init_llist_head(&session->releases);
-	INIT_WORK(&session->give_back, qtfs_give_back_work);
+	INIT_DELAYED_WORK(&session->give_back, qtfs_give_back_work);
 	get_random_bytes(&session->lock_key, sizeof(session->lock_key));
 	INIT_LIST_HEAD(&session->waits);
 	init_waitqueue_head(&session->wait_queue);
@@ -217,7 +217,7 @@ void qtfs_session_close(struct qtfs_session *session)
 	qtfs_sysfs_del(session);
 	session_say_bye(session);
 	qtfs_session_abort(session);
-	cancel_work_sync(&session->give_back);
+	cancel_delayed_work_sync(&session->give_back);
 	qtfs_session_put(session);
 }
 
