@@ -17,6 +17,10 @@
  * transport's part any more: late frames see conn->error, late shutdowns see
  * conn->closed, under down_lock.
  *
+ * Receiving.  Frames are read in pieces, most of them small.  A small piece is taken
+ * out of a buffer, which is filled with whatever the transport has: one call of a
+ * socket instead of one for each piece.  Large ones go where they belong at once.
+ *
  * References: the user's, and one for the thread while it runs.  tx_work needs
  * none, since qtfs_conn_stop() waits for it and comes before the last put.
  */
@@ -26,10 +30,15 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
 #include <linux/wait_bit.h>
 
 /* Frames that a sender in a caller's context takes on before it leaves the rest to tx_work. */
 #define TX_BATCH	8
+
+/* The receiving thread's buffer; what is larger isn't copied twice. */
+#define RX_BUFFER	2048
 
 static struct workqueue_struct *tx_wq;
 
@@ -200,6 +209,31 @@ void qtfs_conn_send(struct qtfs_conn *conn, struct qtfs_frame *frame)
 	memalloc_nofs_restore(nofs);
 }
 
+/* Fills as much of @to as the buffer has. */
+static void rx_take(struct qtfs_conn *conn, struct iov_iter *to)
+{
+	size_t len = min(conn->rx_end - conn->rx_pos, iov_iter_count(to));
+
+	/* All of it: it's kernel memory. */
+	if (len)
+		conn->rx_pos += copy_to_iter(conn->rx_buf + conn->rx_pos, len, to);
+}
+
+static int rx_fill(struct qtfs_conn *conn, struct iov_iter *to)
+{
+	rx_take(conn, to);
+	while (conn->rx_buf && iov_iter_count(to) && iov_iter_count(to) < RX_BUFFER) {
+		ssize_t n = conn->transport->recv_some(conn, conn->rx_buf, RX_BUFFER);
+
+		if (n < 0)
+			return n;
+		conn->rx_pos = 0;
+		conn->rx_end = n;
+		rx_take(conn, to);
+	}
+	return iov_iter_count(to) ? conn->transport->recv(conn, to) : 0;
+}
+
 int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to)
 {
 	const struct iov_iter received = *to;
@@ -208,7 +242,7 @@ int qtfs_conn_recv_iter(struct qtfs_conn *conn, struct iov_iter *to)
 
 	if (!len)
 		return 0;
-	error = conn->transport->recv(conn, to);
+	error = rx_fill(conn, to);
 	if (error)
 		return error;
 	if (conn->crc)
@@ -293,6 +327,9 @@ int qtfs_conn_start(struct qtfs_conn *conn, const char *thread_name)
 {
 	struct task_struct *task;
 
+	/* Without memory for it, it goes on as without. */
+	if (conn->transport->recv_some)
+		conn->rx_buf = kmalloc(RX_BUFFER, GFP_KERNEL | __GFP_NOWARN);
 	task = kthread_create(rx_thread, conn, "%s", thread_name);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
@@ -351,6 +388,7 @@ static void conn_release(struct kref *ref)
 {
 	struct qtfs_conn *conn = container_of(ref, struct qtfs_conn, ref);
 
+	kfree(conn->rx_buf);
 	conn->ops->release(conn);
 }
 

@@ -149,6 +149,17 @@ int qtfs_sock_recv(struct qtfs_conn *conn, struct iov_iter *to)
 	return 0;
 }
 
+ssize_t qtfs_sock_recv_some(struct qtfs_conn *conn, void *buf, size_t len)
+{
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	int n;
+
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &kvec, 1, len);
+	n = sock_recvmsg(conn->priv, &msg, msg.msg_flags);
+	return n ?: -EPIPE;
+}
+
 void qtfs_sock_shutdown(struct qtfs_conn *conn)
 {
 	/* Pairs with smp_store_release() where the socket was made. */

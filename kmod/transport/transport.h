@@ -90,6 +90,11 @@ struct qtfs_transport {
 
 	/* Fills all of @to or fails; -EPIPE when the peer closed. */
 	int (*recv)(struct qtfs_conn *conn, struct iov_iter *to);
+	/*
+	 * Waits for at least one byte and takes up to @len of what is there.  Returns how
+	 * many, or an error.  NULL where recv() of a few bytes costs next to nothing.
+	 */
+	ssize_t (*recv_some)(struct qtfs_conn *conn, void *buf, size_t len);
 
 	/*
 	 * Makes waiting send() and recv() fail soon.  Any number of times, also
@@ -137,6 +142,11 @@ struct qtfs_conn {
 	bool crc;
 	u32 rx_crc;			/* of the frame that is coming in */
 	__le32 rx_crc_said;
+
+	/* What came along with what was asked for: the receiving thread's. */
+	u8 *rx_buf;
+	size_t rx_pos;
+	size_t rx_end;
 
 	struct task_struct *rx_task;
 	int error;			/* the first one, 0 while it works */

@@ -76,6 +76,7 @@ const struct qtfs_transport qtfs_transport_vsock = {
 	.unlisten = qtfs_sock_unlisten,
 	.send = qtfs_sock_send,
 	.recv = qtfs_sock_recv,
+	.recv_some = qtfs_sock_recv_some,
 	.shutdown = qtfs_sock_shutdown,
 	.close = qtfs_sock_close,
 };
