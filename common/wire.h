@@ -376,7 +376,9 @@ QTFS_ASSERT(sizeof(struct qtfs_read) == 16);
 #define QTFS_WRITE_SYNC		0x02	/* as with O_SYNC */
 #define QTFS_WRITE_DSYNC	0x04	/* as with O_DSYNC */
 #define QTFS_WRITE_WHOLE	0x08	/* all of it or an error, never less */
-#define QTFS_WRITE_ALL		0x0f
+#define QTFS_WRITE_FSYNC	0x10	/* then FSYNC, of all of the file */
+#define QTFS_WRITE_FDATASYNC	0x20	/* then FSYNC with QTFS_FSYNC_DATA */
+#define QTFS_WRITE_ALL		0x3f
 
 struct qtfs_write {
 	__le64 offset;

@@ -97,6 +97,11 @@ Written append(int fd, std::span<const std::byte> data, int flags)
   return {count, end < 0 ? 0 : static_cast<std::uint64_t>(end)};
 }
 
+int sync_file(int fd, bool data_only)
+{
+  return status_of(data_only ? ::fdatasync(fd) : ::fsync(fd));
+}
+
 // Whether writing the same to the same place again changes nothing more: in a
 // file that is on a disk, or might be.
 bool repeatable(int fd, const struct stat &st)
@@ -192,6 +197,9 @@ int exec_write(Call &call)
     if (written.count < 0)
       return errno;
   }
+  if (flags & (QTFS_WRITE_FSYNC | QTFS_WRITE_FDATASYNC))
+    if (const int status = sync_file(fd, !(flags & QTFS_WRITE_FSYNC)); status)
+      return status;
   auto &reply = call.slot.reply_body<qtfs_write_rep>();
   reply.end = le(static_cast<__u64>(written.end));
   reply.count = le(static_cast<__u32>(written.count));
@@ -231,8 +239,7 @@ int exec_fsync(Call &call)
 {
   const std::uint32_t flags = le(call.slot.body<qtfs_fsync>().flags);
 
-  return status_of(flags & QTFS_FSYNC_DATA ? ::fdatasync(call.slot.open())
-                                           : ::fsync(call.slot.open()));
+  return sync_file(call.slot.open(), flags & QTFS_FSYNC_DATA);
 }
 
 } // namespace qtfs::engine

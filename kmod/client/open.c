@@ -280,19 +280,27 @@ int qtfs_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* As file_write_and_wait_range(), but killable. */
-static int write_and_wait(struct file *file, loff_t start, loff_t end)
+/*
+ * As file_write_and_wait_range(), but killable.  With @sync, QTFS_WRITE_FSYNC or _FDATASYNC,
+ * *@synced says whether that has been done along with it.
+ */
+static int write_and_wait(struct file *file, loff_t start, loff_t end, u32 sync, bool *synced)
 {
 	struct inode *inode = file_inode(file);
+	struct write_run *run = NULL;
 	int error = 0, killed, lost;
 
 	if (qtfs_leaves(inode))
 		return -EINTR;
 	qtfs_unstable_resend(inode);
-	if (qtfs_dirty(inode))
+	if (qtfs_dirty(inode) && sync)
+		error = qtfs_start_synced(file, start, end, sync, &run);
+	else if (qtfs_dirty(inode))
 		error = filemap_fdatawrite_range(inode->i_mapping, start, end);
 	killed = qtfs_wait_written(inode);
 	lost = file_check_and_advance_wb_err(file);
+	if (sync)
+		*synced = qtfs_run_synced(run);
 	return error ?: killed ?: lost;
 }
 
@@ -301,7 +309,7 @@ int qtfs_flush(struct file *file, fl_owner_t owner)
 {
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
-	return write_and_wait(file, 0, LLONG_MAX);
+	return write_and_wait(file, 0, LLONG_MAX, 0, NULL);
 }
 
 int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
@@ -314,15 +322,21 @@ int qtfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	};
 	struct inode *inode = file_inode(file);
 	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	u32 sync = datasync ? QTFS_WRITE_FDATASYNC : QTFS_WRITE_FSYNC;
 	struct qtfs_unstable_mark mark;
+	bool synced;
 	int error;
 
 	/* If the server was booted before it had answered, all may have to be written again. */
 	do {
 		qtfs_unstable_settle(inode);
-		error = write_and_wait(file, start, end);
+		mark = qtfs_unstable_mark(session);
+		error = write_and_wait(file, start, end, sync, &synced);
 		if (error)
 			return error;
+		/* What others wrote meanwhile may have come after it. */
+		if (synced && qtfs_unstable_commit(inode, mark) && !qtfs_unstable_any(inode))
+			return 0;
 		mark = qtfs_unstable_mark(session);
 		error = qtfs_rpc_call(session, &rpc);
 		if (error)

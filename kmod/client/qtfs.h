@@ -242,6 +242,7 @@ void qtfs_unstable_add(struct inode *inode, loff_t from, loff_t to);
 void qtfs_unstable_add_elsewhere(struct inode *inode);
 struct qtfs_unstable_mark qtfs_unstable_mark(struct qtfs_session *session);
 bool qtfs_unstable_commit(struct inode *inode, struct qtfs_unstable_mark mark);
+bool qtfs_unstable_any(const struct inode *inode);
 void qtfs_unstable_commit_all(struct qtfs_session *session, u32 dev,
 			      struct qtfs_unstable_mark mark);
 bool qtfs_unstable_old(const struct inode *inode);
@@ -612,6 +613,10 @@ int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
 int qtfs_clean(struct inode *inode);
 int qtfs_wait_written(struct inode *inode);
 bool qtfs_leaves(const struct inode *inode);
+struct write_run;
+int qtfs_start_synced(struct file *file, loff_t start, loff_t end, u32 sync,
+		      struct write_run **run);
+bool qtfs_run_synced(struct write_run *run);
 
 /* the VFS's tables */
 extern const struct inode_operations qtfs_dir_inode_ops;	/* namei.c */

@@ -158,6 +158,12 @@ bool qtfs_unstable_commit(struct inode *inode, struct qtfs_unstable_mark mark)
 	return good;
 }
 
+/* Whether something of @inode was written and not committed. */
+bool qtfs_unstable_any(const struct inode *inode)
+{
+	return !list_empty_careful(&qtfs_i(inode)->unstable_inodes);
+}
+
 /* Likewise all of the file system that the server knows by @dev. */
 void qtfs_unstable_commit_all(struct qtfs_session *session, u32 dev,
 			      struct qtfs_unstable_mark mark)

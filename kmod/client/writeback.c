@@ -13,6 +13,9 @@
  * dirty pages, since close and the end of a mapping flush before they give up
  * theirs.
  *
+ * fsync(2) of what one WRITE takes is that WRITE: the server syncs the file after it,
+ * see qtfs_start_synced().
+ *
  * Errors are recorded in the mapping (errseq), so that each open file that wrote
  * hears of them once, at fsync or close.
  *
@@ -123,11 +126,20 @@ void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf)
 
 /* A WRITE being put together, and under way. */
 struct write_run {
+	refcount_t ref;			/* its request's, and that of who syncs by it */
 	struct inode *inode;
 	struct qtfs_file *writer;
 	struct qtfs_buf *buf;
 	loff_t pos;
+	u32 sync;			/* QTFS_WRITE_F*SYNC, or 0 */
+	bool synced;			/* it has done that */
 };
+
+static void run_put(struct write_run *run)
+{
+	if (refcount_dec_and_test(&run->ref))
+		kfree(run);
+}
 
 /* Ends write-back of the run's folios; after @error they are lost or, if @retry, dirty again. */
 static void run_end(struct write_run *run, int error, bool retry)
@@ -157,7 +169,7 @@ static void run_free(struct write_run *run, struct qtfs_session *session)
 	struct qtfs_file *writer = run->writer;
 
 	qtfs_buf_put(run->buf);
-	kfree(run);
+	run_put(run);
 	/* The inode may go as soon as nothing of it is under way. */
 	if (atomic_dec_and_test(&qi->runs))
 		wake_up_var(&qi->runs);
@@ -182,7 +194,8 @@ static void run_done(struct qtfs_request *req)
 	 * way nor what is known from before the write is believed.
 	 */
 	qtfs_expire_attr(run->inode);
-	if (!error)
+	run->synced = !error && run->sync;
+	if (!error && !run->synced)
 		qtfs_unstable_add(run->inode, run->pos, run->pos + run->buf->size);
 	run_end(run, error, false);
 	if (!error)
@@ -196,7 +209,7 @@ static int run_start(struct write_run *run)
 	struct qtfs_session *session = qtfs_session_of(run->inode->i_sb);
 	struct qtfs_write body = {
 		.offset = cpu_to_le64(run->pos),
-		.flags = cpu_to_le32(QTFS_WRITE_WHOLE),
+		.flags = cpu_to_le32(QTFS_WRITE_WHOLE | run->sync),
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_WRITE,
@@ -216,13 +229,15 @@ static int run_start(struct write_run *run)
 	return error;
 }
 
-static struct write_run *run_alloc(struct inode *inode, loff_t pos)
+/* @writer: through which open file, NULL: any that there is. */
+static struct write_run *run_alloc(struct inode *inode, struct qtfs_file *writer, loff_t pos)
 {
 	u32 max_data = qtfs_session_of(inode->i_sb)->max_data;
-	struct write_run *run = kmalloc(sizeof(*run), GFP_NOFS);
+	struct write_run *run = kzalloc(sizeof(*run), GFP_NOFS);
 
 	if (!run)
 		return NULL;
+	refcount_set(&run->ref, 1);
 	run->inode = inode;
 	run->pos = pos;
 	run->buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT, GFP_NOFS);
@@ -230,7 +245,9 @@ static struct write_run *run_alloc(struct inode *inode, loff_t pos)
 		kfree(run);
 		return NULL;
 	}
-	run->writer = writer_get(inode);
+	if (writer)
+		refcount_inc(&writer->ref);
+	run->writer = writer ?: writer_get(inode);
 	if (!run->writer) {
 		qtfs_buf_put(run->buf);
 		kfree(run);
@@ -249,15 +266,27 @@ static bool run_takes(const struct write_run *run, loff_t pos, size_t len, u32 m
 struct write_ctx {
 	struct inode *inode;
 	struct write_run *run;
+	unsigned int started;		/* runs */
 	int error;
+
+	/* Who wants to sync, and how; see qtfs_start_synced(). */
+	struct qtfs_file *syncer;
+	u32 sync;
+	struct write_run *synced;	/* result, with a reference */
 };
 
-static void ctx_flush(struct write_ctx *ctx)
+static void ctx_flush(struct write_ctx *ctx, bool last)
 {
 	int error;
 
 	if (!ctx->run)
 		return;
+	if (last && ctx->syncer && !ctx->started && !ctx->error) {
+		ctx->run->sync = ctx->sync;
+		refcount_inc(&ctx->run->ref);
+		ctx->synced = ctx->run;
+	}
+	ctx->started++;
 	error = run_start(ctx->run);
 	if (error && !ctx->error)
 		ctx->error = error;
@@ -287,9 +316,9 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 	}
 
 	if (ctx->run && !run_takes(ctx->run, pos + from, to - from, max_data))
-		ctx_flush(ctx);
+		ctx_flush(ctx, false);
 	if (!ctx->error && !ctx->run) {
-		ctx->run = run_alloc(ctx->inode, pos + from);
+		ctx->run = run_alloc(ctx->inode, ctx->syncer, pos + from);
 		if (!ctx->run)
 			ctx->error = -ENOMEM;
 	}
@@ -306,16 +335,64 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 	return 0;
 }
 
-static int qtfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
+static int write_folios(struct address_space *mapping, struct writeback_control *wbc,
+			struct write_ctx *ctx)
 {
-	struct write_ctx ctx = { .inode = mapping->host };
 	unsigned int nofs = memalloc_nofs_save();
 	int error;
 
-	error = qtfs_write_folios(mapping, wbc, write_folio, &ctx);
-	ctx_flush(&ctx);
+	error = qtfs_write_folios(mapping, wbc, write_folio, ctx);
+	ctx_flush(ctx, true);
 	memalloc_nofs_restore(nofs);
-	return error ?: ctx.error;
+	return error ?: ctx->error;
+}
+
+static int qtfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	struct write_ctx ctx = { .inode = mapping->host };
+
+	return write_folios(mapping, wbc, &ctx);
+}
+
+/*
+ * Begins to write what is dirty of @file in [@start, @end].  If that is one WRITE, it has
+ * the server sync the file as well, as @sync (QTFS_WRITE_FSYNC or _FDATASYNC) says, and
+ * *@run is for qtfs_run_synced(); else that's NULL.
+ *
+ * By @file itself, since an open file hears of the server's errors from when it was
+ * opened; and only while no other WRITE of the inode is under way: one that the server
+ * carries out later would not be synced.  Those that begin meanwhile are noticed by the
+ * caller: see unstable.c.
+ */
+int qtfs_start_synced(struct file *file, loff_t start, loff_t end, u32 sync,
+		      struct write_run **run)
+{
+	struct writeback_control wbc = {
+		.sync_mode = WB_SYNC_ALL,
+		.nr_to_write = LONG_MAX,
+		.range_start = start,
+		.range_end = end,
+	};
+	struct inode *inode = file_inode(file);
+	struct write_ctx ctx = { .inode = inode, .sync = sync };
+	int error;
+
+	if ((file->f_mode & FMODE_WRITE) && !(file->f_flags & O_APPEND) &&
+	    !atomic_read(&qtfs_i(inode)->runs))
+		ctx.syncer = qtfs_file(file);
+	error = write_folios(inode->i_mapping, &wbc, &ctx);
+	*run = ctx.synced;
+	return error;
+}
+
+/* Whether @run, which may be NULL and has come to its end, synced the file.  Puts it. */
+bool qtfs_run_synced(struct write_run *run)
+{
+	bool synced = run && run->synced;
+
+	if (run)
+		run_put(run);
+	return synced;
 }
 
 /*

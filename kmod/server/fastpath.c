@@ -209,6 +209,8 @@ static int do_write(struct qtfsd_call *call)
 	if (!n)
 		n = write_some(file, &iocb, &iter, flags & QTFS_WRITE_WHOLE);
 	kvfree(buffer.bvecs);
+	if (n >= 0 && (flags & (QTFS_WRITE_FSYNC | QTFS_WRITE_FDATASYNC)))
+		n = vfs_fsync(file, !(flags & QTFS_WRITE_FSYNC)) ?: n;
 	if (n < 0)
 		return n;
 

@@ -84,6 +84,14 @@ costs "a large file" 3 dd if=$M/small/large of=/dev/null bs=1M
 touch $M/new/0
 costs "create" 1 bash -c ">$M/new/1"
 costs "create and write" 2 bash -c "echo x >$M/new/2"
+# OPEN, a WRITE that syncs, RELEASE.
+costs "write and fsync" 3 dd if=/dev/zero of=$M/new/2 bs=4k count=1 conv=notrunc,fsync
+is "with what was written" "$(S "stat -c %s $D/new/2")" 4096
+costs "write and fdatasync" 3 dd if=/dev/zero of=$M/new/2 bs=4k count=1 conv=notrunc,fdatasync
+(cd $M/new && seq -f r%g 60 | xargs touch)
+# UNLINK each, and their nodes are given back together.
+costs "remove 60 files" 100 bash -c "cd $M/new && rm r*"
+is "which are gone" "$(S "ls $D/new | grep -c ^r")" 0
 costs "the first stat of a deep path" 6 stat $M/deep/a/b/c/d/file
 costs "and the second" 0 stat $M/deep/a/b/c/d/file
 S "echo changed >$D/small/2"

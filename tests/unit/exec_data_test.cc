@@ -123,8 +123,8 @@ TEST_F(Write, WritesWhereAskedTo)
 TEST_F(Write, SyncsWhereAskedTo)
 {
   write_file(yes("file"), "");
-  for (const std::uint32_t flags :
-       std::initializer_list<std::uint32_t>{QTFS_WRITE_SYNC, QTFS_WRITE_DSYNC}) {
+  for (const std::uint32_t flags : std::initializer_list<std::uint32_t>{
+         QTFS_WRITE_SYNC, QTFS_WRITE_DSYNC, QTFS_WRITE_FSYNC, QTFS_WRITE_FDATASYNC}) {
     write(0, "x", flags);
     EXPECT_EQ(run(slot_), 0);
     // The open has it already: nothing is asked of a file that couldn't do it.
