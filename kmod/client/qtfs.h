@@ -37,8 +37,11 @@ struct qtfs_key;
 struct qtfs_link {
 	struct qtfs_conn conn;
 	struct qtfs_lane *lane;		/* in a session that it has a reference to */
+	unsigned int route;		/* of the session's, by which it goes */
 	bool usable;			/* to send requests on; under session->lock */
 	bool broken;			/* likewise */
+	bool leaving;			/* likewise: another one takes its place */
+	unsigned long used;		/* jiffies, since when */
 	unsigned long answers;		/* that have come; its thread's */
 	unsigned long heard;		/* jiffies, the last frame */
 
@@ -83,11 +86,24 @@ struct qtfs_lane {
 	struct qtfs_session *session;
 	unsigned int index;
 	struct qtfs_link *link;		/* at the moment; under session->lock */
+	struct qtfs_link *next;		/* that is being opened; likewise */
 	unsigned int failures;		/* attempts in a row that were of no use */
+	bool silent;			/* the first route was: the other is tried first */
+	unsigned int relapses;		/* links of the first route in a row that didn't last */
 	struct delayed_work work;
 };
 
 #define QTFS_LANES_MAX	8
+
+/* A way to the server: an address by a transport.  A mount may name two. */
+struct qtfs_route {
+	const struct qtfs_transport *transport;
+	struct qtfs_addr addr;
+	bool crc;			/* wanted */
+	bool told;			/* that another server is there */
+};
+
+#define QTFS_ROUTES_MAX	2
 
 /* How long to wait for the server: mount options. */
 struct qtfs_patience {
@@ -102,18 +118,18 @@ struct qtfs_patience {
 
 /* What a session is made of. */
 struct qtfs_session_config {
-	const struct qtfs_transport *transport;
-	struct qtfs_addr addr;
+	struct qtfs_route routes[QTFS_ROUTES_MAX];
+	unsigned int nr_routes;
 	struct qtfs_patience patience;
 	unsigned int nr_lanes;
-	bool crc;
 	struct qtfs_key *key;		/* the session's from then on, or NULL */
 };
 
 struct qtfs_session {
 	struct kref ref;		/* of the memory */
-	const struct qtfs_transport *transport;
-	struct qtfs_addr addr;
+	struct qtfs_route routes[QTFS_ROUTES_MAX];
+	unsigned int nr_routes;
+	unsigned int route;		/* that the last link to be used goes by */
 	struct net *net;
 	u8 client[16];
 	const struct cred *cred;	/* who has mounted it */
@@ -131,7 +147,6 @@ struct qtfs_session {
 	unsigned int slow_ms;		/* what waits longer is told in the log; 0: none */
 
 	struct qtfs_patience patience;	/* may change */
-	bool crc;			/* wanted */
 	struct qtfs_key *key;		/* that the server has to have, or NULL */
 
 	/* See recover.c. */
@@ -190,6 +205,7 @@ struct qtfs_session {
 	atomic64_t slot_waits;
 	atomic64_t bad_frames;
 	atomic64_t reconnects;
+	atomic64_t moves;		/* links that were opened by another route than the last */
 	atomic64_t resent;		/* requests that were sent again */
 	atomic64_t late;		/* replies that nobody waited for any more */
 	atomic64_t bytes_sent;		/* on links that are gone */
@@ -274,6 +290,11 @@ int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc);
 bool qtfs_link_use(struct qtfs_lane *lane);
 /* For auth.c, while the link is opened: waits for an answer.  Killable. */
 int qtfs_link_greeting(struct qtfs_link *link);
+/* route.c */
+int qtfs_route_parse(struct qtfs_route *route, struct net *net, const char *text);
+const struct qtfs_route *qtfs_link_route(const struct qtfs_link *link);
+/* By which the session goes, for people. */
+const char *qtfs_session_text(const struct qtfs_session *session);
 /* auth.c */
 int qtfs_auth_link(struct qtfs_link *link);
 int qtfs_auth_receive(struct qtfs_link *link, const struct qtfs_hdr *hdr);
@@ -297,6 +318,7 @@ struct qtfs_sb {
 	u32 root_dev;
 	char *path;			/* mounted path on the server */
 	char *host;			/* the server as it was named */
+	char *alt;			/* the second address, as it was written, or NULL */
 	char *key;			/* description of the key, or NULL */
 	unsigned int port;
 	unsigned int entry_ms;		/* as the options say */

@@ -340,8 +340,8 @@ static int find_and_open(struct super_block *sb, const struct reopening *re, str
 	if (error)
 		qtfs_release_open(session, *number);
 	if (error && error != -QTFS_RESTARTED) {
-		qtfs_log(WARN, "%s: a lock on %s is lost (%d)", session->addr.text, re->path,
-			 error);
+		qtfs_log(WARN, "%s: a lock on %s is lost (%d)", qtfs_session_text(session),
+			 re->path, error);
 		error = -EIO;
 	}
 	return error;
@@ -373,7 +373,7 @@ static int reopen(struct super_block *sb, struct reopening *re, u64 epoch)
 
 	if (error) {
 		age.epoch = epoch;
-		qtfs_log(WARN, "%s: %s can't be opened again (%d)", session->addr.text,
+		qtfs_log(WARN, "%s: %s can't be opened again (%d)", qtfs_session_text(session),
 			 IS_ERR(re->path) ? "a file" : re->path, error);
 	}
 	if (age.epoch != epoch)
@@ -450,7 +450,7 @@ static void recover_work(struct work_struct *work)
 		queue_work(qtfs_wq, &session->unstable_work);
 	/* What is waited for by events is asked for again. */
 	qtfs_wait_event(session, 0);
-	qtfs_log(WARN, "%s: what was open there is open again", session->addr.text);
+	qtfs_log(WARN, "%s: what was open there is open again", qtfs_session_text(session));
 out:
 	kfree(buf);
 	memalloc_nofs_restore(nofs);
@@ -496,5 +496,5 @@ void qtfs_session_restart(struct qtfs_session *session, u64 epoch)
 	if (!qtfs_requests_restart(session, epoch))
 		return;
 	qtfs_log(WARN, "%s: the server has forgotten this client, what was open is opened again",
-		 session->addr.text);
+		 qtfs_session_text(session));
 }

@@ -15,7 +15,7 @@ int qtfs_bad_frame(struct qtfs_session *session, unsigned int bad)
 {
 	atomic64_inc(&session->bad_frames);
 	qtfs_log(ERROR, "%s: the server sent a bad %s, closing the connection",
-		 session->addr.text, qtfs_frame_strerror(bad));
+		 qtfs_session_text(session), qtfs_frame_strerror(bad));
 	return -EPROTO;
 }
 

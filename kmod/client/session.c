@@ -105,11 +105,10 @@ static struct qtfs_session *session_alloc(const struct qtfs_session_config *conf
 		return NULL;
 	}
 	kref_init(&session->ref);
-	session->transport = config->transport;
-	session->addr = config->addr;
-	session->net = get_net(config->addr.net);
+	memcpy(session->routes, config->routes, sizeof(session->routes));
+	session->nr_routes = config->nr_routes;
+	session->net = get_net(config->routes[0].addr.net);
 	session->patience = config->patience;
-	session->crc = config->crc;
 	session->key = config->key;
 	session->nr_lanes = config->nr_lanes;
 	get_random_bytes(session->client, sizeof(session->client));
@@ -167,7 +166,7 @@ struct qtfs_session *qtfs_session_open(struct fs_context *fc,
 	if (error)
 		goto err_session;
 	if (!qtfs_link_use(&session->lanes[0])) {
-		errorfc(fc, "%s: connection lost", session->addr.text);
+		errorfc(fc, "%s: connection lost", qtfs_session_text(session));
 		error = -EIO;
 		goto err_session;
 	}

@@ -40,6 +40,7 @@ struct qtfs_options {
 	enum { CRC_DEFAULT, CRC_ON, CRC_OFF } crc;
 	unsigned int local_lock;
 	unsigned int nconnect;
+	char *alt;			/* a second address, or NULL: route.c */
 	char *key;			/* its description, or NULL */
 };
 
@@ -58,6 +59,7 @@ enum {
 	OPT_CRC,
 	OPT_LOCAL_LOCK,
 	OPT_NCONNECT,
+	OPT_ALT,
 	OPT_KEY,
 };
 
@@ -94,6 +96,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_flag_no("crc", OPT_CRC),
 	fsparam_enum("local_lock", OPT_LOCAL_LOCK, local_locks),
 	fsparam_u32("nconnect", OPT_NCONNECT),
+	fsparam_string("alt", OPT_ALT),
 	fsparam_string("key", OPT_KEY),
 	{}
 };
@@ -168,6 +171,9 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 				       QTFS_LANES_MAX);
 		options->nconnect = result.uint_32;
 		return 0;
+	case OPT_ALT:
+		swap(options->alt, param->string);
+		return 0;
 	case OPT_KEY:
 		swap(options->key, param->string);
 		return 0;
@@ -237,17 +243,20 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct qtfs_sb *sbi = qtfs_sb(root->d_sb);
 	const struct qtfs_patience *patience = &sbi->session->patience;
-	const struct qtfs_transport *transport = sbi->session->transport;
+	const struct qtfs_route *route = &sbi->session->routes[0];
+	const struct qtfs_transport *transport = route->transport;
 
 	seq_printf(m, ",trans=%s", transport->name);
 	if (transport->option && *sbi->host)
 		seq_printf(m, ",%s=%s", transport->option, sbi->host);
 	if (transport->has_port)
 		seq_printf(m, ",port=%u", sbi->port);
+	if (sbi->alt)
+		seq_show_option(m, "alt", sbi->alt);
 	seq_printf(m, ",cache=%s", cache_modes[sbi->cache].name);
 	seq_printf(m, ",%s,timeo=%u,retrans=%u", patience->soft ? "soft" : "hard",
 		   patience->timeo, patience->retrans);
-	seq_puts(m, sbi->session->crc ? ",crc" : ",nocrc");
+	seq_puts(m, route->crc ? ",crc" : ",nocrc");
 	seq_printf(m, ",nconnect=%u", sbi->session->nr_lanes);
 	if (sbi->key)
 		seq_show_option(m, "key", sbi->key);
@@ -336,13 +345,14 @@ static void sb_free(struct qtfs_sb *sbi)
 	if (sbi->session)
 		qtfs_session_close(sbi->session);
 	kfree(sbi->host);
+	kfree(sbi->alt);
 	kfree(sbi->key);
 	kfree(sbi->path);
 	kfree(sbi);
 }
 
 /* Finds out which server is meant, by the options or else by the module's parameters. */
-static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_addr *addr)
+static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_route *route)
 {
 	struct qtfs_options *options = fc->fs_private;
 	const struct qtfs_transport *transport = options->transport ?: options->host_of;
@@ -356,19 +366,44 @@ static int resolve_addr(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_
 		host = "";
 	if (!host && qtfs_default_addr(&transport, &host, &port))
 		return invalfc(fc, "no server named: give addr= or load qtfs with qtfs_server_ip=");
-	options->transport = transport;
-	if (transport->single && options->nconnect > 1)
-		return invalfc(fc, "nconnect=%u: trans=%s has one connection", options->nconnect,
-			       transport->name);
 
-	memset(addr, 0, sizeof(*addr));
-	addr->net = current->nsproxy->net_ns;
+	memset(route, 0, sizeof(*route));
+	route->transport = transport;
+	route->addr.net = current->nsproxy->net_ns;
 	sbi->port = port ?: QTFS_PORT;
-	if (transport->parse(addr, host, sbi->port))
+	if (transport->parse(&route->addr, host, sbi->port))
 		return invalfc(fc, "%s=%s: not an address for trans=%s", transport->option, host,
 			       transport->name);
 	sbi->host = kstrdup(host, GFP_KERNEL);
 	return sbi->host ? 0 : -ENOMEM;
+}
+
+/* Makes the routes of @config that the options name. */
+static int resolve_routes(struct fs_context *fc, struct qtfs_sb *sbi,
+			  struct qtfs_session_config *config)
+{
+	struct qtfs_options *options = fc->fs_private;
+	unsigned int i;
+	int error;
+
+	config->nr_routes = options->alt ? 2 : 1;
+	error = resolve_addr(fc, sbi, &config->routes[0]);
+	if (error)
+		return error;
+	if (options->alt &&
+	    qtfs_route_parse(&config->routes[1], config->routes[0].addr.net, options->alt))
+		return invalfc(fc, "alt=%s: not TRANSPORT:ADDRESS:PORT", options->alt);
+	for (i = 0; i < config->nr_routes; i++) {
+		struct qtfs_route *route = &config->routes[i];
+
+		if (route->transport->single && options->nconnect > 1)
+			return invalfc(fc, "nconnect=%u: trans=%s has one connection",
+				       options->nconnect, route->transport->name);
+		route->crc = options->crc == CRC_DEFAULT ? route->transport->wants_crc :
+							   options->crc == CRC_ON;
+	}
+	swap(sbi->alt, options->alt);
+	return 0;
 }
 
 static void set_timeouts(struct qtfs_sb *sbi, const struct qtfs_options *options)
@@ -407,7 +442,7 @@ static int find_key(struct fs_context *fc, struct qtfs_sb *sbi, struct qtfs_key 
 static int qtfs_get_tree(struct fs_context *fc)
 {
 	struct qtfs_options *options = fc->fs_private;
-	struct qtfs_session_config config;
+	struct qtfs_session_config config = {};
 	struct qtfs_session *session;
 	struct qtfs_sb *sbi;
 	int error;
@@ -425,18 +460,15 @@ static int qtfs_get_tree(struct fs_context *fc)
 	sbi->cache = options->cache;
 	sbi->local_lock = options->local_lock;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
-	error = sbi->path ? resolve_addr(fc, sbi, &config.addr) : -ENOMEM;
+	error = sbi->path ? resolve_routes(fc, sbi, &config) : -ENOMEM;
 	if (!error)
 		error = find_key(fc, sbi, &config.key);
 	if (error) {
 		sb_free(sbi);
 		return error;
 	}
-	config.transport = options->transport;
 	config.patience = options->patience;
 	config.nr_lanes = options->nconnect;
-	config.crc = options->crc == CRC_DEFAULT ? options->transport->wants_crc :
-						   options->crc == CRC_ON;
 	session = qtfs_session_open(fc, &config);
 	if (IS_ERR(session)) {
 		sb_free(sbi);
@@ -460,7 +492,7 @@ static int qtfs_reconfigure(struct fs_context *fc)
 	struct qtfs_sb *sbi = qtfs_sb(fc->root->d_sb);
 
 	if ((options->host && strcmp(options->host, sbi->host)) ||
-	    (options->transport && options->transport != sbi->session->transport) ||
+	    (options->transport && options->transport != sbi->session->routes[0].transport) ||
 	    (options->port && options->port != sbi->port))
 		return invalfc(fc, "the server can't be changed by a remount");
 	/* A lock that is held would be looked for in the wrong place. */
@@ -468,6 +500,8 @@ static int qtfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "local_lock can't be changed by a remount");
 	if (options->nconnect != sbi->session->nr_lanes)
 		return invalfc(fc, "nconnect can't be changed by a remount");
+	if (options->alt && (!sbi->alt || strcmp(options->alt, sbi->alt)))
+		return invalfc(fc, "alt can't be changed by a remount");
 	if (options->key && (!sbi->key || strcmp(options->key, sbi->key)))
 		return invalfc(fc, "key can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
@@ -482,6 +516,7 @@ static void qtfs_free_fc(struct fs_context *fc)
 	struct qtfs_options *options = fc->fs_private;
 
 	kfree(options->host);
+	kfree(options->alt);
 	kfree(options->key);
 	kfree(options);
 }

@@ -4,7 +4,8 @@
  *
  *	state		connecting, connected, suspect (the server says nothing) or down
  *	slow_ms		a request that takes longer is told in the log; 0: none
- *	transport	the transport and the server's address
+ *	transport	the transport and the server's address, as it is reached at the moment
+ *	routes		all that the mount named: how many connections go by it, and its address
  *	device		the device number of the mount's files, as in mountinfo
  *	stats		"NAME value" lines: requests and errors for each operation
  */
@@ -36,7 +37,27 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 
 static ssize_t transport_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", to_session(kobj)->addr.text);
+	return sysfs_emit(buf, "%s\n", qtfs_session_text(to_session(kobj)));
+}
+
+static ssize_t routes_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct qtfs_session *session = to_session(kobj);
+	unsigned int used[QTFS_ROUTES_MAX] = {};
+	unsigned int i;
+	int at = 0;
+
+	spin_lock(&session->lock);
+	for (i = 0; i < session->nr_lanes; i++) {
+		const struct qtfs_link *link = session->lanes[i].link;
+
+		if (link && link->usable)
+			used[link->route]++;
+	}
+	spin_unlock(&session->lock);
+	for (i = 0; i < session->nr_routes; i++)
+		at += sysfs_emit_at(buf, at, "%u %s\n", used[i], session->routes[i].addr.text);
+	return at;
 }
 
 static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -82,6 +103,7 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 			    (u64)atomic64_read(&session->slot_waits));
 	at += sysfs_emit_at(buf, at, "reconnects %llu\n",
 			    (u64)atomic64_read(&session->reconnects));
+	at += sysfs_emit_at(buf, at, "moves %llu\n", (u64)atomic64_read(&session->moves));
 	at += sysfs_emit_at(buf, at, "resent %llu\n", (u64)atomic64_read(&session->resent));
 	at += sysfs_emit_at(buf, at, "late_replies %llu\n",
 			    (u64)atomic64_read(&session->late));
@@ -110,6 +132,7 @@ static ssize_t slow_ms_store(struct kobject *kobj, struct kobj_attribute *attr, 
 static struct kobj_attribute state_attr = __ATTR_RO(state);
 static struct kobj_attribute slow_ms_attr = __ATTR_RW(slow_ms);
 static struct kobj_attribute transport_attr = __ATTR_RO(transport);
+static struct kobj_attribute routes_attr = __ATTR_RO(routes);
 static struct kobj_attribute device_attr = __ATTR_RO(device);
 static struct kobj_attribute stats_attr = __ATTR_RO(stats);
 
@@ -117,6 +140,7 @@ static struct attribute *session_attrs[] = {
 	&state_attr.attr,
 	&slow_ms_attr.attr,
 	&transport_attr.attr,
+	&routes_attr.attr,
 	&device_attr.attr,
 	&stats_attr.attr,
 	NULL

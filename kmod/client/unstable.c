@@ -302,8 +302,8 @@ void qtfs_unstable_write_again(struct inode *inode)
 	if (qf == ERR_PTR(-EINTR))
 		return;
 	if (IS_ERR(qf)) {
-		qtfs_log(WARN, "%s: inode %llu can't be written again (%ld)", session->addr.text,
-			 (u64)inode->i_ino, PTR_ERR(qf));
+		qtfs_log(WARN, "%s: inode %llu can't be written again (%ld)",
+			 qtfs_session_text(session), (u64)inode->i_ino, PTR_ERR(qf));
 		mapping_set_error(inode->i_mapping, -EIO);
 		qtfs_unstable_drop(inode);
 		return;

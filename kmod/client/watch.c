@@ -70,7 +70,7 @@ static void watch_link(struct qtfs_session *session, struct qtfs_lane *lane)
 		qtfs_conn_send(&link->conn, &link->ping);
 	if (dead) {
 		qtfs_log(WARN, "%s: no answer for %u s, closing the connection",
-			 session->addr.text, timeo / 1000);
+			 qtfs_session_text(session), timeo / 1000);
 		qtfs_conn_shutdown(&link->conn, -ETIMEDOUT);
 	}
 	qtfs_conn_put(&link->conn);
@@ -115,8 +115,8 @@ static void watch_slot(struct qtfs_session *session, u32 slot)
 
 	if (tell)
 		qtfs_log(WARN, "%s: %s of %s (pid %d) has been waiting for %u s",
-			 session->addr.text, qtfs_op_info(slow.op)->name, slow.comm, slow.pid,
-			 slow.ms / 1000);
+			 qtfs_session_text(session), qtfs_op_info(slow.op)->name, slow.comm,
+			 slow.pid, slow.ms / 1000);
 	qtfs_request_retry(req, timeo);
 	if (READ_ONCE(session->patience.soft) &&
 	    since(req->asked, qtfs_session_patience(session)))
