@@ -26,6 +26,13 @@
  *
  * qtfs_server.ko: /dev/qtfs_server_uds, for root.  QTFS_UDS_NAMES returns a directory
  * like that of QTFS_UDS_DIR, for the file of any socket.
+ *
+ * A file that is open on a mount and passed to a program of the server: QTFS_UDS_TICKET,
+ * of the file itself, for CAP_SYS_ADMIN, says what the server knows it by, after all
+ * that was written to it has been sent there.  QTFS_UDS_OPEN of /dev/qtfs_server_uds
+ * returns a descriptor of the same file.  It is an open file of its own, since flags
+ * that a program of the server sets would change what the client's writes do; so it
+ * begins at the same offset, and then has its own.
  */
 #ifndef QTFS_UDS_H
 #define QTFS_UDS_H
@@ -76,5 +83,28 @@ struct qtfs_uds_dir {
 
 /* Argument: a pointer to an O_PATH descriptor.  Returns a descriptor; ENOTSOCK. */
 #define QTFS_UDS_NAMES	_IOW(QTFS_UDS_TYPE, 4, __s32)
+
+/* An open file of a client.  client is known to nobody but it and the server. */
+struct qtfs_uds_ticket {
+	__u8 client[16];
+	__u64 epoch;
+	__u64 open;
+	__u64 offset;			/* where the next read(2) would begin */
+	__u32 flags;			/* QTFS_O_* of wire.h, among QTFS_UDS_FLAGS */
+	__u32 pad;			/* 0 */
+};
+
+/* What stays of the flags; they are Linux's own numbers on all machines. */
+#define QTFS_UDS_FLAGS	(QTFS_O_ACCMODE | QTFS_O_APPEND | QTFS_O_NONBLOCK | QTFS_O_DSYNC | \
+			 QTFS_O_SYNC | QTFS_O_NOATIME)
+
+/* ENOTTY: it's no file of a mount; EPERM; else why it couldn't be written back. */
+#define QTFS_UDS_TICKET	_IOR(QTFS_UDS_TYPE, 5, struct qtfs_uds_ticket)
+
+/*
+ * Returns a descriptor.  ENOENT: no client has that open, EACCES: not for reading or
+ * writing, EINVAL: it isn't a regular file, or the flags are wrong.
+ */
+#define QTFS_UDS_OPEN	_IOW(QTFS_UDS_TYPE, 6, struct qtfs_uds_ticket)
 
 #endif /* QTFS_UDS_H */

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view magic = "qtfs-uds";
 constexpr std::size_t max_name = 200;
+// A path, and numbers before it.
+constexpr std::size_t max_file_name = max_path + 100;
 
 // What a frame of each type may be.
 struct Rule {
@@ -36,7 +38,7 @@ constexpr std::array<Rule, 13> rules = {{
   {0, false, 1, max_path},                                                     // Withdraw
   {0, false, 0, 0},                                                            // Synced
   {0, true, opening_head + 1, opening_head + 4 * max_groups + max_path},       // Open
-  {0, true, object_head, object_head + max_name},                              // Object
+  {0, true, object_head, object_head + max_file_name},                         // Object
   {data_more, true, 0, max_payload},                                           // Data
   {0, true, 4, 4},                                                             // Credit
   {shut_read | shut_write, true, 0, 0},                                        // Shut
@@ -46,6 +48,12 @@ constexpr std::array<Rule, 13> rules = {{
 using Writer = ByteWriter<Bytes>;
 // The caller has looked at the length where it is fixed.
 using Reader = ByteReader;
+
+std::size_t most_of_name(ObjectKind kind)
+{
+  return kind == ObjectKind::ClientFile || kind == ObjectKind::ServerFile ? max_file_name
+                                                                          : max_name;
+}
 
 std::optional<SocketType> type_of(std::uint8_t value)
 {
@@ -186,7 +194,7 @@ Bytes encode(const Object &object)
     .u8(static_cast<std::uint8_t>(object.kind))
     .u32(object.seals)
     .u64(object.size)
-    .bytes(std::string_view(object.name).substr(0, max_name))
+    .bytes(std::string_view(object.name).substr(0, most_of_name(object.kind)))
     .take();
 }
 
@@ -260,12 +268,13 @@ std::optional<Object> decode_object(Span bytes)
   object.size = reader.u64();
   object.name = std::string(reader.rest());
   if (!reader.good() || kind < static_cast<std::uint8_t>(ObjectKind::Nothing) ||
-      kind > static_cast<std::uint8_t>(ObjectKind::MemoryFile) || object.name.size() > max_name ||
+      kind > static_cast<std::uint8_t>(ObjectKind::ServerFile) ||
       object.name.find('\0') != std::string::npos)
     return std::nullopt;
   object.kind = static_cast<ObjectKind>(kind);
-  if (object.kind == ObjectKind::MemoryFile ? object.size > max_memory_file
-                                            : object.seals != 0 || object.size != 0)
+  if (object.name.size() > most_of_name(object.kind) ||
+      (object.kind == ObjectKind::MemoryFile ? object.size > max_memory_file : object.size != 0) ||
+      (object.kind < ObjectKind::MemoryFile && object.seals != 0))
     return std::nullopt;
   return object;
 }

@@ -116,13 +116,16 @@ enum class ObjectKind : std::uint8_t {
   Datagram = 5,
   Seqpacket = 6,
   MemoryFile = 7, // its content comes as data, before it is passed
+  ClientFile = 8, // open on a mount: by what the server knows it (files.hh)
+  ServerFile = 9, // reached by the peer through a mount: by its path
 };
 
 struct Object {
   ObjectKind kind = ObjectKind::Nothing;
-  std::uint32_t seals = 0; // MemoryFile
+  std::uint32_t seals = 0; // MemoryFile; of the other files the flags, QTFS_UDS_FLAGS
   std::uint64_t size = 0;  // MemoryFile
-  std::string name;        // MemoryFile: its name; Nothing: what it is; at most 200 bytes
+  std::string name;        // MemoryFile: its name; Nothing: what it is; at most 200 bytes.
+                           // ClientFile, ServerFile: which it is
 };
 
 Bytes encode(const Hello &hello);

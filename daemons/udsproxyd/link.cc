@@ -405,8 +405,14 @@ bool Link::take_object(const Header &header, Span payload)
     unclaimed.seals = object->seals;
     unclaimed.size = object->size;
     unclaimed_bytes_ += object->size;
+    if (!made->refused.empty()) {
+      note(made->refused);
+      counters_.not_passed++;
+    }
     if (made->local)
       add(header.stream, is_messages(object->kind)).attach(std::move(made->local));
+    else if (object->kind != ObjectKind::Nothing) // the peer may close it
+      send({FrameType::Reset, 0, 0, header.stream, 4}, encode_number(0));
   }
   unclaimed_.emplace(header.stream, std::move(unclaimed));
   return true;

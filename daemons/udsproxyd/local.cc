@@ -302,6 +302,20 @@ private:
   socklen_t length_;
 };
 
+class Held final : public Local {
+public:
+  explicit Held(Fd fd) : fd_(std::move(fd)) {}
+
+  Result<Received> receive(std::span<std::byte>) override { return errno_code(EAGAIN); }
+  Result<std::size_t> send(Span, const std::vector<Fd> &) override { return errno_code(EPIPE); }
+  void shut(bool, bool) override {}
+  int fd() const override { return -1; }
+  Way way() const override { return Way::FromLocal; }
+
+private:
+  Fd fd_;
+};
+
 } // namespace
 
 Result<Datagram> receive_message(int socket, std::span<std::byte> room)
@@ -344,6 +358,11 @@ std::unique_ptr<Local> local_pipe(Fd fd, bool reads)
 std::unique_ptr<Local> local_file(Fd fd, std::uint64_t size, bool reads)
 {
   return std::make_unique<File>(std::move(fd), size, reads);
+}
+
+std::unique_ptr<Local> local_held(Fd fd)
+{
+  return std::make_unique<Held>(std::move(fd));
 }
 
 std::unique_ptr<Local> local_reply(int socket, const sockaddr_un &address, socklen_t length)

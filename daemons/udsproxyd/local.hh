@@ -55,6 +55,8 @@ std::unique_ptr<Local> local_socket(Fd fd, SocketType type,
 std::unique_ptr<Local> local_pipe(Fd fd, bool reads);
 // A memory file of @size bytes, which is read or written from its beginning.
 std::unique_ptr<Local> local_file(Fd fd, std::uint64_t size, bool reads);
+// Nothing comes from it: @fd stays open until the stream ends.
+std::unique_ptr<Local> local_held(Fd fd);
 // Sends datagrams from @socket, which outlives it, to @address.
 std::unique_ptr<Local> local_reply(int socket, const sockaddr_un &address, socklen_t length);
 

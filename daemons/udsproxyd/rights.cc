@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "files.hh"
 #include "proc_path.hh"
 
 namespace qtfs::uds {
@@ -86,6 +87,20 @@ Described describe_pipe(const Fd &fd)
   return described;
 }
 
+Described describe_shared(Fd fd)
+{
+  Result<Object> object = describe_file_of_both(fd.get());
+  Described described;
+
+  if (!object)
+    return nothing(fd.get(), object.error().value() == ENOTTY
+                               ? "file"
+                               : fmt::format("file ({})", object.error().message()));
+  described.object = std::move(*object);
+  described.local = local_held(std::move(fd));
+  return described;
+}
+
 Described describe_file(Fd fd, std::uint64_t size)
 {
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);
@@ -93,7 +108,7 @@ Described describe_file(Fd fd, std::uint64_t size)
   Described described;
 
   if (seals < 0 || !name.starts_with("/memfd:"))
-    return nothing(fd.get(), "file");
+    return describe_shared(std::move(fd));
   if (size > max_memory_file)
     return nothing(fd.get(), "memory file of more than 64 MiB");
   name = name.substr(7, name.rfind(" (deleted)") - 7);
@@ -151,7 +166,8 @@ Result<Made> make_file(const Object &object)
 // O_PATH: it can be looked at and closed, and nothing else.
 Result<Made> make_nothing(const Object &object)
 {
-  const std::string name = fmt::format("can't be passed by udsproxyd: {}", object.name);
+  const std::string_view what = object.kind == ObjectKind::Nothing ? object.name : "file";
+  const std::string name = fmt::format("can't be passed by udsproxyd: {}", what);
   const Fd file(::memfd_create(name.substr(0, 240).c_str(), MFD_CLOEXEC));
   Made made;
 
@@ -159,6 +175,20 @@ Result<Made> make_nothing(const Object &object)
     made.handed.reset(::open(ProcPath(file.get()).c_str(), O_PATH | O_CLOEXEC));
   if (!made.handed)
     return last_error();
+  return made;
+}
+
+// What can't be opened keeps its place among the others.
+Result<Made> make_shared(const Object &object, Result<Fd> file)
+{
+  if (!file) {
+    Result<Made> made = make_nothing(object);
+    if (made)
+      made->refused = fmt::format("a file can't be received: {}", file.error().message());
+    return made;
+  }
+  Made made;
+  made.handed = std::move(*file);
   return made;
 }
 
@@ -204,6 +234,10 @@ Result<Made> make(const Object &object)
     return make_pair(SocketType::Seqpacket);
   case ObjectKind::MemoryFile:
     return make_file(object);
+  case ObjectKind::ClientFile:
+    return make_shared(object, open_client_file(object));
+  case ObjectKind::ServerFile:
+    return make_shared(object, open_server_file(object));
   case ObjectKind::Nothing:
     break;
   }

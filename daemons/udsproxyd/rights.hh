@@ -5,9 +5,10 @@
 // A descriptor can't cross to another machine.  What it stands for can be reached
 // from there, if it is a pipe, a FIFO or a connected socket: the other program gets
 // an end of its own, and data is passed on.  A memory file is copied; as a copy
-// isn't shared memory, it can't be written to.
+// isn't shared memory, it can't be written to.  A file that both machines reach is
+// opened there (files.hh).
 //
-// For what can't be passed (files, directories, devices, epoll, ...) the other
+// For what can't be passed (other files, directories, devices, epoll, ...) the other
 // program gets a descriptor whose every use is EBADF and whose name in
 // /proc/PID/fd says what it should have been: so the message arrives, the other
 // descriptors of it are where they belong, and the connection goes on.
@@ -33,6 +34,7 @@ Described describe(Fd fd);
 struct Made {
   Fd handed;
   std::unique_ptr<Local> local;
+  std::string refused; // why the program gets something of no use
 };
 Result<Made> make(const Object &object);
 

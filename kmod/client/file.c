@@ -367,6 +367,8 @@ const struct file_operations qtfs_file_ops = {
 	.flock = qtfs_flock,
 	.fsync = qtfs_fsync,
 	.setlease = QTFS_NOSETLEASE,
+	.unlocked_ioctl = qtfs_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 #define UNCACHED_OPS				\
@@ -377,6 +379,8 @@ const struct file_operations qtfs_file_ops = {
 	.write_iter = qtfs_uncached_write_iter,	\
 	.splice_read = copy_splice_read,	\
 	.splice_write = iter_file_splice_write,	\
+	.unlocked_ioctl = qtfs_ioctl,		\
+	.compat_ioctl = compat_ptr_ioctl,	\
 	.lock = qtfs_lock,			\
 	.flock = qtfs_flock,			\
 	.fsync = qtfs_fsync,			\

@@ -610,6 +610,9 @@ void qtfs_uds_name_gone(const struct dentry *dentry, struct inode *inode);
 void qtfs_uds_evict(struct inode *inode);
 void qtfs_uds_made(struct inode *inode);
 
+/* ticket.c */
+long qtfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
 /* symlink.c */
 const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
 

@@ -468,6 +468,7 @@ void qtfsd_locks_end(struct qtfsd_session *session);
 /* session.c */
 struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,
 					 const char *label, size_t label_len);
+struct qtfsd_session *qtfsd_session_get(const u8 *client, u64 epoch);
 void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
 void qtfsd_sessions_new_policy(void);
@@ -514,6 +515,10 @@ void qtfsd_channel_requeue(struct qtfsd_call *call);
 struct qtfsd_call *qtfsd_channel_take(struct qtfsd_session *session, u32 slot, u64 seq);
 void qtfsd_channel_forget_session(struct qtfsd_session *session);
 bool qtfsd_channel_owns(const struct file *file);
+
+/* ticket.c */
+struct qtfs_uds_ticket;
+int qtfsd_ticket_open(const struct qtfs_uds_ticket __user *arg);
 
 /* uds.c */
 int qtfsd_uds_register(void);

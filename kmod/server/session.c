@@ -142,17 +142,29 @@ static void session_end(struct qtfsd_session *session)
 	qtfsd_session_put(session);
 }
 
-static struct qtfsd_session *session_find(const struct qtfs_hello *hello)
+static struct qtfsd_session *session_find(const u8 *id, u64 epoch)
 {
 	struct qtfsd_session *session;
 	guid_t client;
 
-	import_guid(&client, hello->client);
+	import_guid(&client, id);
 	list_for_each_entry(session, &qtfsd.sessions, list)
-		if (guid_equal(&session->client, &client) &&
-		    session->epoch == le64_to_cpu(hello->epoch))
+		if (guid_equal(&session->client, &client) && session->epoch == epoch)
 			return session;
 	return NULL;
+}
+
+/* Returns the session of that client and epoch with a reference, or NULL. */
+struct qtfsd_session *qtfsd_session_get(const u8 *client, u64 epoch)
+{
+	struct qtfsd_session *session;
+
+	mutex_lock(&qtfsd.lock);
+	session = session_find(client, epoch);
+	if (session)
+		kref_get(&session->ref);
+	mutex_unlock(&qtfsd.lock);
+	return session;
 }
 
 static struct qtfsd_session *session_make(const struct qtfs_hello *hello, const char *label,
@@ -237,7 +249,7 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 
 	peer->index = le16_to_cpu(hello->conn);
 	mutex_lock(&qtfsd.lock);
-	session = session_find(hello);
+	session = session_find(hello->client, le64_to_cpu(hello->epoch));
 	peer->rejoined = session;
 	if (!session && rejoin) {
 		session = ERR_PTR(-ESTALE);

@@ -152,14 +152,12 @@ static int install_names(const struct file *socket)
 	return fd;
 }
 
-static long uds_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static int uds_names(const __s32 __user *arg)
 {
 	struct file *socket;
 	int fd;
 
-	if (cmd != QTFS_UDS_NAMES)
-		return -ENOTTY;
-	if (get_user(fd, (const __s32 __user *)arg))
+	if (get_user(fd, arg))
 		return -EFAULT;
 	socket = fget_raw(fd);
 	if (!socket)
@@ -167,6 +165,18 @@ static long uds_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	fd = install_names(socket);
 	fput(socket);
 	return fd;
+}
+
+static long uds_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case QTFS_UDS_NAMES:
+		return uds_names((const __s32 __user *)arg);
+	case QTFS_UDS_OPEN:
+		return qtfsd_ticket_open((const void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
 }
 
 static const struct file_operations uds_fops = {

@@ -120,6 +120,28 @@ static void drain(int fd)
 	send_all(fd, text, strlen(text));
 }
 
+/* What a program finds in a file that it was passed, and what it can do with it. */
+static void use_file(int fd, int file)
+{
+	int flags = fcntl(file, F_GETFL);
+	char text[4] = "";
+	ssize_t n = read(file, text, 3);
+
+	dprintf(fd, "%s%s at %ld ", flags & O_APPEND ? "append " : "",
+		(flags & O_ACCMODE) == O_RDONLY ? "reads" :
+		(flags & O_ACCMODE) == O_RDWR ? "reads and writes" : "writes",
+		(long)lseek(file, 0, SEEK_CUR));
+	if (n < 0)
+		dprintf(fd, "read:%s ", name_of(errno));
+	else
+		dprintf(fd, "read:%s ", text);
+	n = write(file, "XY", 2);
+	if (n < 0)
+		dprintf(fd, "write:%s ", name_of(errno));
+	else
+		dprintf(fd, "write:%zd ", n);
+}
+
 static void use_fds(int fd)
 {
 	static char data[65536];
@@ -144,6 +166,9 @@ static void use_fds(int fd)
 			if (n > 0)
 				n = send(fds[i], "answer", 6, MSG_NOSIGNAL);
 			break;
+		case 'f':
+			use_file(fd, fds[i]);
+			continue;
 		case 'x':
 			n = read(fds[i], data, 1);
 			if (fstat(fds[i], &st))
@@ -171,6 +196,41 @@ static void pass_fds(int fd)
 	if (write(fds[1], "memory", 6) != 6 || write(ends[1], "through a pipe", 14) != 14)
 		die("write");
 	send_fds(fd, "ab", 2, fds, 2);
+}
+
+static int make_file(const char *name)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, "0123456789", 10) != 10)
+		die(path);
+	return fd;
+}
+
+static int open_file(const char *name, int flags)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, flags);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+static void pass_file(int fd)
+{
+	int fds[2] = { make_file("given"), open_file("given", O_RDONLY) };
+
+	if (lseek(fds[0], 4, SEEK_SET) != 4)
+		die("lseek");
+	send_fds(fd, "ab", 2, fds, 2);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void serve(int fd, const char *what)
@@ -207,6 +267,8 @@ static void serve(int fd, const char *what)
 		use_fds(fd);
 	} else if (!strcmp(what, "give")) {
 		pass_fds(fd);
+	} else if (!strcmp(what, "give file")) {
+		pass_file(fd);
 	} else if (!strcmp(what, "bulk")) {
 		for (size_t i = 0; i < BULK / sizeof(data); i++) {
 			memset(data, (int)i, sizeof(data));
@@ -583,6 +645,64 @@ static void ask_rights(void)
 	memset(text, 0, sizeof(text));
 	receive_all(fd, text, sizeof(text) - 1);
 	printf("- a directory: %s\n", text);
+	close(fd);
+}
+
+static void ask_file(const char *how, int flags, off_t offset, const char *kinds)
+{
+	char text[256] = "", content[32] = "";
+	int fd, fds[2], file = make_file("passed");
+
+	close(file);
+	fd = stream("fds");
+	fds[0] = open_file("passed", flags);
+	fds[1] = fds[0];
+	if (lseek(fds[0], offset, SEEK_SET) != offset)
+		die("lseek");
+	send_fds(fd, kinds, strlen(kinds), fds, strlen(kinds));
+	close(fds[0]);
+	receive_all(fd, text, sizeof(text) - 1);
+	close(fd);
+	file = open_file("passed", O_RDONLY);
+	if (read(file, content, sizeof(content) - 1) < 0)
+		die("read");
+	close(file);
+	printf("a file %s: %s, then %s\n", how, text, content);
+}
+
+/* Between machines where one of the two has it on a mount. */
+static void ask_files(void)
+{
+	char text[256] = "";
+	int fds[8], fd, nr, file;
+	ssize_t len;
+
+	ask_file("to read and write", O_RDWR, 4, "f");
+	ask_file("to read", O_RDONLY, 2, "f");
+	ask_file("to write", O_WRONLY, 8, "f");
+	ask_file("to append", O_RDWR | O_APPEND, 1, "f");
+
+	fd = stream("give file");
+	nr = receive_fds(fd, text, sizeof(text), fds, &len);
+	printf("given: %d %zd\n", nr, len);
+	for (int i = 0; i < nr; i++) {
+		memset(text, 0, sizeof(text));
+		printf("a file that was given: %zd ", did(read(fds[i], text, 3)));
+		printf("%s %ld ", text, (long)lseek(fds[i], 0, SEEK_CUR));
+		printf("%zd\n", did(write(fds[i], "z", 1)));
+	}
+	close(fd);
+
+	/* The offset is shared between two local processes alone. */
+	fd = stream("fds");
+	file = make_file("passed");
+	lseek(file, 0, SEEK_SET);
+	send_fds(fd, "f", 1, &file, 1);
+	memset(text, 0, sizeof(text));
+	receive_all(fd, text, sizeof(text) - 1);
+	printf("- the offset afterwards: %ld\n", (long)lseek(file, 0, SEEK_CUR));
+	close(fd);
+	close(file);
 }
 
 int main(int argc, char **argv)
@@ -603,5 +723,6 @@ int main(int argc, char **argv)
 	ask_packets();
 	ask_datagrams();
 	ask_rights();
+	ask_files();
 	return 0;
 }

@@ -66,6 +66,34 @@ except PermissionError:
     print("EACCES")')" EACCES
 S "chmod 777 $D/stream"
 
+# ---- files of a mount that are passed ----
+# By their tickets, as the proxies do (common/uds.h): prints the error, or what is read.
+take() { # TICKET
+	S "python3 - <<'END'
+import errno, fcntl, os
+device = os.open('/dev/qtfs_server_uds', os.O_RDONLY)
+try:
+    file = fcntl.ioctl(device, 0x4030f806, bytes.fromhex('$1'))
+except OSError as e:
+    print(errno.errorcode[e.errno])
+END"
+}
+echo content >$M$D/read
+exec 7<$M$D/read
+ticket=$(python3 -c 'import fcntl; print(fcntl.ioctl(7, 0x8030f805, bytes(48)).hex())')
+is "an open file can be taken by what the server knows it by" "$(take "$ticket")" ""
+is "by no other user than root" "$(setpriv --reuid 1000 --clear-groups python3 -c 'import fcntl
+try:
+    fcntl.ioctl(7, 0x8030f805, bytes(48))
+except PermissionError:
+    print("EPERM")')" EPERM
+is "not of another client" "$(take "${ticket:30:2}${ticket:0:30}${ticket:32}")" ENOENT
+is "nor one that isn't open" "$(take "${ticket:0:48}ffffffffffffffff${ticket:64}")" ENOENT
+is "nor for writing, as it isn't open for that" "$(take "${ticket:0:80}02000000${ticket:88}")" EACCES
+is "nor with flags that aren't passed" "$(take "${ticket:0:80}00020000${ticket:88}")" EINVAL
+exec 7<&-
+is "and not when it is closed" "$(sync; rm -f $M$D/read; wait_for 5 eval "[ \"\$(take $ticket)\" = ENOENT ]"; take "$ticket")" ENOENT
+
 # ---- it comes and goes as the server's ----
 S "kill \$(cat /run/qtfs/sockets.pid)"
 check "the end of the program is seen" wait_for 10 exported 0

@@ -137,7 +137,10 @@ TEST(UdsPayload, OfAForgerIsRefused)
     decode_announcement(encode(Announcement{static_cast<SocketType>(4), 0, 0, 0, "/a"})));
   EXPECT_FALSE(decode_object(encode(Object{ObjectKind::MemoryFile, 0, max_memory_file + 1, ""})));
   EXPECT_FALSE(decode_object(encode(Object{ObjectKind::ReadEnd, 0, 1, ""})));
-  EXPECT_FALSE(decode_object(encode(Object{static_cast<ObjectKind>(9), 0, 0, ""})));
+  EXPECT_FALSE(decode_object(encode(Object{ObjectKind::Nothing, 1, 0, ""})));
+  EXPECT_FALSE(decode_object(encode(Object{ObjectKind::ClientFile, 0, 1, ""})));
+  EXPECT_FALSE(decode_object(encode(Object{ObjectKind::ServerFile, 0, 0, std::string("/a\0", 3)})));
+  EXPECT_FALSE(decode_object(encode(Object{static_cast<ObjectKind>(10), 0, 0, ""})));
   EXPECT_FALSE(decode_hello(encode(Hello{1, 0})));
   EXPECT_FALSE(decode_hello(encode(Hello{1, 0xffffffff})));
 }
