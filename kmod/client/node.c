@@ -20,7 +20,7 @@
 /* Numbers in one FORGET. */
 #define FORGET_BATCH	1024
 
-/* How long numbers gather; so many don't wait any longer.  A removed file has its space till then. */
+/* How long numbers gather, and removed files have their space; so many don't wait any longer. */
 #define FORGET_DELAY	(HZ / 100)
 #define FORGET_MANY	256
 
