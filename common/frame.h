@@ -354,6 +354,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 
 		return !find->reserved && !(qtfs_le32(find->type) & ~0170000u);
 	}
+	case QTFS_OP_ECHO:
+		return !((const struct qtfs_echo *)body)->reserved;
 	case QTFS_OP_FALLOCATE:
 		return !((const struct qtfs_fallocate *)body)->reserved;
 	case QTFS_OP_LSEEK:

@@ -129,7 +129,9 @@ enum qtfs_name_kind {
 	X(42, FIND, QTFS_HAS_NODE, PATH, NONE,				\
 	  sizeof(struct qtfs_find), sizeof(struct qtfs_entry_rep))	\
 	X(43, AUTH, QTFS_HANDSHAKE, NONE, NONE,				\
-	  sizeof(struct qtfs_auth), sizeof(struct qtfs_auth_rep))
+	  sizeof(struct qtfs_auth), sizeof(struct qtfs_auth_rep))	\
+	X(44, ECHO, QTFS_DATA_OUT | QTFS_DATA_IN, NONE, NONE,		\
+	  sizeof(struct qtfs_echo), 0)
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

@@ -546,6 +546,13 @@ QTFS_ASSERT(sizeof(struct qtfs_lock_rep) == 184);
 #define QTFS_FILEATTR_FLAGS	0x01	/* flags */
 #define QTFS_FILEATTR_FSX	0x02	/* all the others */
 
+/* ECHO: to measure what carries frames. */
+struct qtfs_echo {
+	__le32 size;		/* of the reply's data, which are zeros */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_echo) == 8);
+
 struct qtfs_fileattr {
 	__le32 valid;
 	__le32 flags;		/* FS_*_FL */

@@ -290,6 +290,8 @@ int qtfs_link_open(struct qtfs_lane *lane, struct fs_context *fc);
 bool qtfs_link_use(struct qtfs_lane *lane);
 /* For auth.c, while the link is opened: waits for an answer.  Killable. */
 int qtfs_link_greeting(struct qtfs_link *link);
+/* bench.c */
+void qtfs_bench_expose(struct qtfs_session *session);
 /* route.c */
 int qtfs_route_parse(struct qtfs_route *route, struct net *net, const char *text);
 const struct qtfs_route *qtfs_link_route(const struct qtfs_link *link);

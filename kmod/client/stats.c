@@ -3,6 +3,7 @@
  * What a session has done, and is doing.
  *
  *	/sys/kernel/debug/qtfs/<id>/ops		requests in flight
+ *	/sys/kernel/debug/qtfs/<id>/bench	see bench.c
  *	/sys/kernel/debug/qtfs/<id>/latency	as transport/opstat.c shows it
  *	/proc/self/mountstats			the latter, for each mount
  *
@@ -94,6 +95,7 @@ void qtfs_stats_expose(struct qtfs_session *session)
 	session->debugfs = debugfs_create_dir(name, debugfs_root);
 	debugfs_create_file("ops", 0400, session->debugfs, session, &ops_fops);
 	qtfs_opstat_debugfs(session->debugfs, session->opstats);
+	qtfs_bench_expose(session);
 }
 
 void qtfs_stats_hide(struct qtfs_session *session)

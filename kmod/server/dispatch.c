@@ -4,7 +4,7 @@
  * carried out here or left to the engine.
  *
  *	FORGET			was carried out while it came in (peer.c)
- *	PING, BYE, CANCEL	at once, in the connection's thread
+ *	PING, ECHO, BYE, CANCEL	at once, in the connection's thread
  *	RELEASE			a worker: closing a file may take its time
  *	READ, WRITE, FSYNC,
  *	FALLOCATE, LSEEK, COPY	a worker, if fastpath.c says that it may
@@ -48,6 +48,7 @@ static void clamp_size(struct qtfsd_call *call)
 	struct qtfs_readdir *readdir = call->args;
 	struct qtfs_getxattr *xattr = call->args;
 	struct qtfs_open_name *open_name = call->args;
+	struct qtfs_echo *echo = call->args;
 	__le32 *size;
 
 	switch (qtfsd_call_op(call)) {
@@ -56,6 +57,9 @@ static void clamp_size(struct qtfsd_call *call)
 		break;
 	case QTFS_OP_READDIR:
 		size = &readdir->size;
+		break;
+	case QTFS_OP_ECHO:
+		size = &echo->size;
 		break;
 	case QTFS_OP_OPEN_NAME:
 		size = &open_name->size;
@@ -83,6 +87,24 @@ static void do_cancel(struct qtfsd_call *call)
 
 	qtfsd_session_cancel(call->session, le32_to_cpu(args->slot), le64_to_cpu(args->seq));
 	call->in_module = true;
+	qtfsd_reply(call, 0);
+}
+
+static void do_echo(struct qtfsd_call *call)
+{
+	const struct qtfs_echo *args = call->args;
+	u32 size = le32_to_cpu(args->size);
+	void *data = NULL;
+
+	call->in_module = true;
+	if (size) {
+		data = qtfsd_call_alloc_data(call, size);
+		if (!data) {
+			qtfsd_reply(call, -ENOMEM);
+			return;
+		}
+		memset(data, 0, size);
+	}
 	qtfsd_reply(call, 0);
 }
 
@@ -160,6 +182,9 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	switch (qtfsd_call_op(call)) {
 	case QTFS_OP_CANCEL:
 		do_cancel(call);
+		break;
+	case QTFS_OP_ECHO:
+		do_echo(call);
 		break;
 	case QTFS_OP_BYE:
 		WRITE_ONCE(call->session->said_bye, true);

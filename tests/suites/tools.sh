@@ -114,6 +114,10 @@ check "all is well" "qtinfo | grep -q '^All is well'"
 check "the summary names the mount" "qtinfo | grep -qF '$M from $D: connected'"
 check "and is JSON" "qtinfo --json | json 'v[\"well\"] and v[\"pings\"][0][\"ns\"] > 0'"
 check "on the server, too" S "qtinfo | grep -q 'engine running, pid'"
+check "bench" "qtinfo bench --ms 200 $M | grep -q '^read-1m .*MiB'"
+check "bench as JSON" "qtinfo bench --ms 50 --streams 2 --json $M | json 'all(m[\"requests\"] > 0 and m[\"mean_us\"] >= m[\"min_us\"] > 0 for m in v[\"measurements\"])'"
+fails_with_words "bench of what isn't mounted" 1 '/nowhere: no mount of qtfs' qtinfo bench /nowhere
+fails_with "the module takes no larger request" EINVAL "echo 0 9999999 10 >/sys/kernel/debug/qtfs/*/bench"
 check "ping" "qtinfo ping | grep -q '$M: [0-9]'"
 
 qtinfo -c

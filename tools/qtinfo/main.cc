@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "abi.hh"
+#include "bench.hh"
 #include "control.hh"
 #include "options.hh"
 #include "ping.hh"
@@ -150,6 +151,15 @@ int show_pings(const Options &options)
   return status;
 }
 
+int show_bench(const Options &options)
+{
+  const Result<Bench, std::string> bench = run_bench(options.bench);
+
+  if (!bench)
+    return complain(bench.error());
+  return show(options, bench_json(*bench), bench_text(*bench));
+}
+
 int clear()
 {
   const Snapshot snapshot = take_snapshot();
@@ -253,6 +263,8 @@ int run(const Options &options)
     return log_level(options);
   case Command::Ping:
     return show_pings(options);
+  case Command::Bench:
+    return show_bench(options);
   case Command::Top:
     return run_top(options.top);
   case Command::Trace:

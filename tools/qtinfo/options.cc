@@ -65,6 +65,16 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
   CLI::App *log = app.add_subcommand("log", "Shows or sets how much the modules log");
   log->add_option("LEVEL", options.level, "NONE ERROR WARN INFO DEBUG")->check(level);
   app.add_subcommand("ping", "Round trips through the engine, for each mount");
+  CLI::App *bench =
+    app.add_subcommand("bench", "The mount's transport alone: round trips and streams");
+  bench->add_option("MOUNT", options.bench.mount, "Mount point or number, where there are several");
+  bench->add_option("--ms", options.bench.ms, "Milliseconds of each measurement")
+    ->check(CLI::Range(1u, 10000u))
+    ->capture_default_str();
+  bench
+    ->add_option("--streams", options.bench.streams, "Requests at a time, where there are several")
+    ->check(CLI::Range(1u, 16u))
+    ->capture_default_str();
   CLI::App *top = app.add_subcommand("top", "What is going on, live");
   top->add_option("--interval", options.top.interval, "Seconds")->check(CLI::Range(0.1, 3600.0));
   top->add_option("--count", options.top.count, "End after so many screens")
@@ -103,6 +113,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     {"caches", Command::Caches}, {"log", Command::Log},
     {"ping", Command::Ping},     {"top", Command::Top},
     {"trace", Command::Trace},   {"dump", Command::Dump},
+    {"bench", Command::Bench},
   };
   for (const auto &[name, command] : commands)
     if (!chosen.empty() && chosen.front()->get_name() == name)

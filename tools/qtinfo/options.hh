@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "bench.hh"
 #include "control.hh"
 #include "result.hh"
 #include "top.hh"
@@ -23,6 +24,7 @@ enum class Command {
   Caches,
   Log,
   Ping,
+  Bench,
   Top,
   Trace,
   Dump,
@@ -44,6 +46,7 @@ struct Options {
   std::string level;       // Log; empty: show
   std::string file;        // Dump; empty: standard output
   TopOptions top;
+  BenchOptions bench;
   TraceOptions trace;
   std::string control = control_socket;
 };
