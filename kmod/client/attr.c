@@ -86,7 +86,7 @@ static bool update(struct inode *inode, const struct qtfs_attr *attr)
 	inode_set_ctime_to_ts(inode, ctime);
 	inode->i_blocks = le64_to_cpu(attr->blocks);
 	qi->flags = le32_to_cpu(attr->flags);
-	qi->blksize = le32_to_cpu(attr->blksize);
+	qi->blksize = le32_to_cpu(attr->blksize) ?: PAGE_SIZE;
 	qi->attributes = le64_to_cpu(attr->attributes);
 	qi->attributes_mask = le64_to_cpu(attr->attributes_mask);
 	qi->btime = time_from(&attr->btime);

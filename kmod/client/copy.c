@@ -37,6 +37,9 @@ static loff_t copy_rpc(struct file *in, loff_t from, struct file *out, loff_t to
 	n = qtfs_clean(inode);
 	if (!n)
 		n = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	/* Length 0, of a clone, means up to the end. */
+	if (!n && (le64_to_cpu(rep.count) > LLONG_MAX || (len && le64_to_cpu(rep.count) > len)))
+		n = -EPROTO;
 	if (!n) {
 		n = le64_to_cpu(rep.count);
 		if (n > 0)

@@ -194,7 +194,7 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 	}
 
 	count = le32_to_cpu(rep.count);
-	if (count > rpc.out_len)
+	if (count > rpc.out_len || le64_to_cpu(rep.end) > LLONG_MAX)
 		return -EIO;
 	iov_iter_revert(from, rpc.out_len - count);
 	if (qtfs_file(file)->flags & QTFS_OPENED_UNCACHED)

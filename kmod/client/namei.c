@@ -183,6 +183,9 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		return ERR_PTR(error);
 	}
 
+	/* A directory has one place, whatever the server says it has made: d_splice_alias() sees to it. */
+	if (S_ISDIR(inode->i_mode))
+		d_drop(dentry);
 	/* After ->lookup the dentry is unhashed, for ->mkdir and its kind it's negative. */
 	if (!d_unhashed(dentry)) {
 		d_instantiate(dentry, inode);
@@ -589,7 +592,12 @@ static int qtfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file 
 		qtfs_forget(session, le64_to_cpu(rep.node));
 		goto release;
 	}
-	error = qtfs_dentry_prepare(dentry, le64_to_cpu(rep.node), &rpc.age);
+	/* Anything else may have a place already. */
+	error = S_ISREG(inode->i_mode) ? 0 : -EPROTO;
+	if (error)
+		qtfs_forget(session, le64_to_cpu(rep.node));
+	else
+		error = qtfs_dentry_prepare(dentry, le64_to_cpu(rep.node), &rpc.age);
 	if (error) {
 		iput(inode);
 		goto release;

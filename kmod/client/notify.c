@@ -58,11 +58,18 @@ static int inode_has_id(struct inode *inode, void *data)
 	       qtfs_i(inode)->gen == id->gen;
 }
 
-static void apply_name(struct inode *dir, u32 mask, const char *name, size_t len)
+static void apply_name(struct inode *dir, u32 mask, const char *event_name, size_t len)
 {
-	struct dentry *parent = d_find_any_alias(dir), *dentry;
+	struct dentry *parent, *dentry;
+	char name[QTFS_NAME_MAX + 1];
 	struct qstr qname = QSTR_INIT(name, len);
 
+	if (!qtfs_name_ok(QTFS_NAME_COMPONENT, event_name, len))
+		return;
+	/* Listeners copy it up to its NUL; in the event there may be none. */
+	memcpy(name, event_name, len);
+	name[len] = '\0';
+	parent = d_find_any_alias(dir);
 	if (!parent)
 		return;
 	dentry = d_hash_and_lookup(parent, &qname);

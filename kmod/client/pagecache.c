@@ -122,7 +122,8 @@ void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const v
 	struct address_space *mapping = inode->i_mapping;
 	size_t at, size;
 
-	if (!len || len != le64_to_cpu(attr->size) || qtfs_uncached(inode) || qtfs_dirty(inode))
+	if (!S_ISREG(inode->i_mode) || !len || len != le64_to_cpu(attr->size) ||
+	    qtfs_uncached(inode) || qtfs_dirty(inode))
 		return;
 	for (at = 0; at < len; at += PAGE_SIZE) {
 		struct folio *folio = __filemap_get_folio(mapping, at >> PAGE_SHIFT,

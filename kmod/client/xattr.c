@@ -36,6 +36,8 @@ ssize_t qtfs_xattr_fetch(struct dentry *dentry, enum qtfs_op op, const char *nam
 	}
 
 	len = qtfs_rpc_call(qtfs_session_of(dentry->d_sb), &rpc);
+	if (!len && le32_to_cpu(rep.len) > QTFS_XATTR_MAX)
+		len = -EPROTO;
 	if (!len) {
 		len = size ? rpc.in_len : le32_to_cpu(rep.len);
 		if (size)

@@ -147,6 +147,17 @@ wait $changing
 S "echo clear >$FAULT"
 is "and found again as it is" "$(stat -c %a $M/mode)" 604
 
+# ---- a listener here hears of what happens there. Names of eight bytes fill their place in an event: what copies them up to
+# a NUL must not go on into the next event (KASAN would tell) ----
+inotifywait -q -m -e create --format %f $M/dir >"$SCRATCH/heard" 2>"$SCRATCH/listener" &
+listener=$!
+listens() { grep -q '^inotify wd:' /proc/$listener/fdinfo/* 2>/dev/null; }
+check "a listener" wait_for 10 listens
+S "cd $D/dir && touch name00{01..40}"
+heard_all() { [ "$(sort "$SCRATCH/heard")" = "$(printf '%s\n' name00{01..40})" ]; }
+check "hears of each new name" wait_for 5 heard_all
+kill $listener
+
 # ---- a second mount is another client ----
 check "a second mount" mount_qtfs -o $LASTING $D /mnt/second || exit
 second() { # NAME CHANGE TEST
