@@ -14,7 +14,7 @@ CHECKER=/usr/lib/qtfs/tests/checker
 FAULT=/sys/kernel/debug/qtfs_server/fault
 STOP=/tmp/chaos-stop
 LINES=10000
-: "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=250}" "${THREADS:=8}"
+: "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=80}" "${THREADS:=8}"
 
 # Kills the engine at random and starts it again, until $STOP is there; says how often. On the server.
 kills() {
