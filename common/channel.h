@@ -21,7 +21,10 @@
  * Slot memory belongs to the module and outlives the engine.  When the device
  * is closed, however that came about, a slot in state FETCHED is queued again,
  * DONE is committed as far as it needs no descriptors, and EXECUTING is queued
- * again with QTFS_SLOT_RESENT and with the engine's note as it was left.
+ * again with QTFS_SLOT_RESENT and with the engine's note as it was left.  A
+ * thread that is killed by a fault of its own (SIGSEGV, SIGABRT ...) says so in
+ * the slot; a request that did this to QTFS_CHANNEL_CRASHES engines is answered
+ * with EIO, so that it doesn't do it to all that follow.
  *
  * Nothing in the slot is believed: the module copies each field of the answer
  * once, then checks it.
@@ -56,6 +59,7 @@
 #define QTFS_SLOT_PATH_SIZE	16384	/* longest path, with its NUL */
 #define QTFS_SLOT_BODY_MAX	256
 #define QTFS_SLOT_NOTE_SIZE	512
+#define QTFS_CHANNEL_CRASHES	3
 
 /*
  * A slot's memory begins with this structure.  Arguments, paths and data
@@ -78,6 +82,8 @@ struct qtfs_slot {
 	__u32 reply_flags;		/* QTFS_OPENED_CREATED */
 	__s32 reply_fd;			/* a node's or an open's, else -1; NEXT closes it */
 	__u32 data_len;
+	__u32 crashed;			/* 1: carrying it out is what kills the engine */
+	__u32 reserved;
 	__u64 body[QTFS_SLOT_BODY_MAX / 8];
 
 	__u8 note[QTFS_SLOT_NOTE_SIZE];	/* the engine's, not read by the module */

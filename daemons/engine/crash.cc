@@ -9,8 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "abi.hh"
@@ -25,6 +25,7 @@ struct Point {
   std::string op;
   std::string phase;
   long count = 0;
+  int signal = SIGKILL;
 };
 
 std::vector<Point> load()
@@ -32,10 +33,17 @@ std::vector<Point> load()
   const char *name = std::getenv("QTFS_CRASH");
   std::vector<Point> points;
   std::ifstream file(name ? name : "");
-  Point point;
 
-  while (file >> point.op >> point.phase >> point.count)
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    Point point;
+
+    if (!(words >> point.op >> point.phase >> point.count))
+      continue;
+    if (int signal = 0; words >> signal)
+      point.signal = signal;
     points.push_back(point);
+  }
   return points;
 }
 
@@ -54,7 +62,7 @@ void crash_point(unsigned op, Phase phase)
         point.phase != phases[static_cast<std::size_t>(phase)])
       continue;
     if (++seen[i] == point.count)
-      ::kill(::getpid(), SIGKILL);
+      ::raise(point.signal);
   }
 }
 

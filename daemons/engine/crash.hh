@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //
 // Crash points: in builds for tests (QTFS_FAULT) the engine kills itself where it
-// is told to, by lines "OPERATION PHASE COUNT" in the file that the environment's
-// QTFS_CRASH names: in the COUNTth such operation since it started.  OPERATION
-// may be "any", and
+// is told to, by lines "OPERATION PHASE COUNT [SIGNAL]" in the file that the
+// environment's QTFS_CRASH names: in the COUNTth such operation since it started, by
+// that signal (a number; 9, SIGKILL, without).  OPERATION may be "any", and
 //
 //	fetched		the request has come, nothing has been done
 //	begun		the note is written, the system call is next

@@ -19,6 +19,7 @@
 #include "child.hh"
 #include "commands.hh"
 #include "control.hh"
+#include "crash_mark.hh"
 #include "daemon.hh"
 #include "engine.hh"
 #include "log.hh"
@@ -184,6 +185,10 @@ int run(const Options &options, int signals)
       return EXIT_FAILURE;
     }
     audit = std::move(*opened);
+  }
+  if (const std::error_code error = install_crash_mark()) {
+    spdlog::error("sigaction: {}", error.message());
+    return EXIT_FAILURE;
   }
   const Alarm alarm;
   Engine engine(std::move(*channel), whitelist->whitelist(),

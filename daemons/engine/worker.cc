@@ -2,6 +2,7 @@
 
 #include "worker.hh"
 
+#include "crash_mark.hh"
 #include "executor.hh"
 
 namespace qtfs::engine {
@@ -38,6 +39,7 @@ std::error_code Worker::serve()
 
   Executor executor(policy_, std::move(*credentials));
   Slot &slot = slot_.slot;
+  CrashMark mark;
   for (;;) {
     const std::error_code error = channel_.next(slot.index());
 
@@ -46,7 +48,9 @@ std::error_code Worker::serve()
     switch (error.value()) {
     case 0:
       busy_.store(true, std::memory_order_relaxed);
+      mark.serve(&slot.raw());
       executor.run(slot);
+      mark.serve(nullptr);
       executed_.fetch_add(1, std::memory_order_relaxed);
       busy_.store(false, std::memory_order_relaxed);
       if (events_.executed)

@@ -12,6 +12,8 @@
  *	            |<------- RESENT, with note, if a descriptor ---+--> answered
  *	                      was part of the answer
  *
+ * A call that kills one engine after the other is answered with EIO in the end.
+ *
  * The state is in memory that the engine writes.  It decides only what becomes
  * of this one call, and anything that isn't a state counts as EXECUTING.
  *

@@ -246,6 +246,7 @@ struct qtfsd_call {
 	bool resent;
 	bool in_module;
 	unsigned int attempts;		/* how often it was fetched */
+	unsigned int crashes;		/* engines that it has killed */
 
 	struct qtfs_frame frame;
 	struct kvec reply_vec;

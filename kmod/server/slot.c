@@ -167,6 +167,7 @@ int qtfsd_cslot_fill(const struct qtfsd_channel *channel, struct qtfsd_cslot *cs
 	mem->reply_flags = 0;
 	mem->reply_fd = -1;
 	mem->data_len = 0;
+	mem->crashed = 0;
 	memset(mem->body, 0, sizeof(mem->body));
 	if (call->note)
 		memcpy(mem->note, call->note, sizeof(mem->note));
@@ -192,10 +193,22 @@ put_fds:
 	return error;
 }
 
+/* Whether @call, which the engine died with, has killed too many of them by itself. */
+static bool call_is_deadly(struct qtfsd_call *call, const struct qtfs_slot *mem)
+{
+	if (READ_ONCE(mem->crashed) && ++call->crashes >= QTFS_CHANNEL_CRASHES) {
+		qtfsd_log(QTFSD_LOG_ERROR, "session %llu: a %s has crashed %u engines, it fails",
+			  call->session->id, call->info->name, call->crashes);
+		return true;
+	}
+	return false;
+}
+
 /* The engine is gone: what becomes of the call in the slot. */
 void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot *cslot)
 {
 	struct qtfsd_call *call = cslot->call;
+	bool deadly = false;
 
 	if (!call)
 		return;
@@ -204,12 +217,16 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 
 	switch (smp_load_acquire(&cslot->mem->state)) {	/* as in next_commit() */
 	case QTFS_SLOT_FETCHED:
+		deadly = call_is_deadly(call, cslot->mem);
 		break;
 	case QTFS_SLOT_DONE:
 		if (qtfsd_answer_commit(call, channel, cslot->mem, false) != -EAGAIN)
 			return;
 		fallthrough;
 	default:
+		deadly = call_is_deadly(call, cslot->mem);
+		if (deadly)
+			break;
 		kfree(call->note);
 		call->note = cslot->note;
 		cslot->note = NULL;
@@ -218,6 +235,10 @@ void qtfsd_cslot_abandon(const struct qtfsd_channel *channel, struct qtfsd_cslot
 		this_cpu_inc(call->session->stats->resent);
 		this_cpu_inc(qtfsd.stats->resent);
 		break;
+	}
+	if (deadly) {
+		qtfsd_reply(call, -EIO);
+		return;
 	}
 	trace_qtfsd_call_resent(call, 0);
 	qtfsd_channel_requeue(call);

@@ -105,4 +105,21 @@ check "they work on" load_works 50
 load_verify $D
 is "both sides list the same" "$(cd $M && find . -printf '%p %y %s\n' | sort | md5sum)" \
 	"$(S "cd $D && find . -printf '%p %y %s\n' | sort" | md5sum)"
+
+# ---- a request that kills every engine that gets it ----
+check "the engine stops" stop_engine
+S "echo MKDIR begun 1 6 >/run/qtfs/crash"
+mkdir $M/deadly 2>"$SCRATCH/said" &
+mkdir=$!
+is "it kills an engine, and the next, and the next" \
+	"$(S "for i in 1 2 3; do
+		QTFS_CRASH=/run/qtfs/crash timeout $((20 * RIG_SLOW)) qtfs-engine --threads 4 --whitelist $WHITELIST \
+			</dev/null >>/run/qtfs/engine.log 2>&1
+		echo \$?
+	done 2>/dev/null")" $'134\n134\n134'
+wait $mkdir
+is "who asked for it is told" "$? $(grep -o 'Input/output error' "$SCRATCH/said")" "1 Input/output error"
+check "the next engine starts" start_engine
+is "and isn't asked for it any more" "$(S "cd $D && ls -d deadly 2>/dev/null")" ""
+check "others can do the same" mkdir $M/harmless
 check "umount" umount_qtfs $M
