@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 600
 # The same operations on a local ext4 and through a mount of it: results, errors and attributes are the same.
 # tests/parity/fsops.c is the list. Differences are shown as `-` local, `+` mount.
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 200
+# timeout: 500
 # What an operation costs in requests, counted by the client itself.
 . "$(dirname "$0")/lib.sh"
 
