@@ -183,7 +183,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		return ERR_PTR(error);
 	}
 
-	/* A directory has one place, whatever the server says it has made: d_splice_alias() sees to it. */
+	/* A directory has one place, whatever the server says: d_splice_alias() sees to it. */
 	if (S_ISDIR(inode->i_mode))
 		d_drop(dentry);
 	/* After ->lookup the dentry is unhashed, for ->mkdir and its kind it's negative. */
