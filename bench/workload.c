@@ -155,7 +155,7 @@ static double random_blocks(double *start, int depth, bool writes)
 	*start = now();
 	fd = must_open("data", (writes ? O_WRONLY : O_RDONLY) | O_DIRECT);
 	for (i = 0; i < depth; i++) {
-		r[i] = (struct random){ fd, RANDOM / depth, i + 1, buffer + i * SMALL, writes };
+		r[i] = (struct random){ fd, RANDOM / depth, i + 1, buffer + (size_t)i * SMALL, writes };
 		if (pthread_create(&threads[i], NULL, random_run, &r[i]))
 			fail("thread", "");
 	}

@@ -166,8 +166,8 @@ Result<Made> make_file(const Object &object)
 // O_PATH: it can be looked at and closed, and nothing else.
 Result<Made> make_nothing(const Object &object)
 {
-  const std::string_view what = object.kind == ObjectKind::Nothing ? object.name : "file";
-  const std::string name = fmt::format("can't be passed by udsproxyd: {}", what);
+  const std::string what = object.kind == ObjectKind::Nothing ? object.name : "file";
+  const std::string name = "can't be passed by udsproxyd: " + what;
   const Fd file(::memfd_create(name.substr(0, 240).c_str(), MFD_CLOEXEC));
   Made made;
 

@@ -52,6 +52,7 @@ int measure(const std::string &file, unsigned ms, Measurement &measurement)
   std::mutex lock;
   int error = 0;
 
+  threads.reserve(parts.size());
   for (Measurement &part : parts)
     threads.emplace_back([&, ms] {
       const int failed = echo(file, ms, part);
