@@ -249,9 +249,34 @@ static bool writes_back(const struct kiocb *iocb, size_t len)
 	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_COHERENT;
 }
 
+/* Overwrites what is there already, past the page cache: nobody need wait for it. */
+static bool overwrites(const struct kiocb *iocb, const struct iov_iter *from)
+{
+	loff_t behind = i_size_read(file_inode(iocb->ki_filp)) - iocb->ki_pos;
+
+	return (iocb->ki_flags & (IOCB_DIRECT | IOCB_APPEND)) == IOCB_DIRECT &&
+	       behind > 0 && iov_iter_count(from) <= behind;
+}
+
+/* Returns whether the lock that it takes is shared. */
+static bool lock_to_write(const struct kiocb *iocb, const struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (overwrites(iocb, from)) {
+		inode_lock_shared(inode);
+		if (overwrites(iocb, from))
+			return true;
+		inode_unlock_shared(inode);
+	}
+	inode_lock(inode);
+	return false;
+}
+
 static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	bool shared;
 	ssize_t n;
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
@@ -260,13 +285,16 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (n)
 		return n;
 	qtfs_unstable_settle(inode);
-	inode_lock(inode);
+	shared = lock_to_write(iocb, from);
 	n = generic_write_checks(iocb, from);
 	if (n > 0 && writes_back(iocb, n))
 		n = generic_perform_write(iocb, from);
 	else if (n > 0)
 		n = write_through(iocb, from);
-	inode_unlock(inode);
+	if (shared)
+		inode_unlock_shared(inode);
+	else
+		inode_unlock(inode);
 	return n > 0 ? generic_write_sync(iocb, n) : n;
 }
 
