@@ -335,6 +335,11 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 	int error;
 
 	/* What was written before must not come after. */
+	if (iattr->ia_valid & ATTR_SIZE) {
+		error = qtfs_direct_drain(inode);
+		if (error)
+			return error;
+	}
 	if (qtfs_dirty(inode))
 		qtfs_clean(inode);
 	fill_setattr(&body, iattr);

@@ -17,6 +17,7 @@ struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp)
 	refcount_set(&buf->ref, 1);
 	buf->size = 0;
 	buf->linear = NULL;
+	buf->pinned = false;
 	buf->nr_bvecs = 0;
 	return buf;
 }
@@ -38,15 +39,21 @@ struct qtfs_buf *qtfs_buf_alloc(size_t size, gfp_t gfp)
 	return buf;
 }
 
-void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset)
+/* Takes the caller's reference to @page over. */
+static void add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset)
 {
 	struct bio_vec *bvec = &buf->bvecs[buf->nr_bvecs++];
 
-	get_page(page);
 	bvec->bv_page = page;
 	bvec->bv_len = len;
 	bvec->bv_offset = offset;
 	buf->size += len;
+}
+
+void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset)
+{
+	get_page(page);
+	add_page(buf, page, len, offset);
 }
 
 struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp)
@@ -63,10 +70,38 @@ struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp)
 			qtfs_buf_put(buf);
 			return NULL;
 		}
-		qtfs_buf_add_page(buf, page, min_t(size_t, size - buf->size, PAGE_SIZE), 0);
-		put_page(page);
+		add_page(buf, page, min_t(size_t, size - buf->size, PAGE_SIZE), 0);
 	}
 	return buf;
+}
+
+struct qtfs_buf *qtfs_buf_pin(struct iov_iter *iter, size_t max)
+{
+	unsigned int room = DIV_ROUND_UP(max, PAGE_SIZE) + 1;
+	struct qtfs_buf *buf = qtfs_buf_alloc_empty(room, GFP_KERNEL);
+	struct page *pages[16];
+	size_t offset, len;
+	ssize_t n = 0;
+	int i;
+
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	buf->pinned = true;
+	while (buf->size < max && iov_iter_count(iter) && buf->nr_bvecs < room) {
+		n = qtfs_iov_iter_pin(iter, pages, max - buf->size,
+				      min_t(unsigned int, ARRAY_SIZE(pages), room - buf->nr_bvecs),
+				      &offset);
+		if (n <= 0)
+			break;
+		for (i = 0; n; i++, n -= len, offset = 0) {
+			len = min_t(size_t, n, PAGE_SIZE - offset);
+			add_page(buf, pages[i], len, offset);
+		}
+	}
+	if (buf->size)
+		return buf;
+	qtfs_buf_put(buf);
+	return ERR_PTR(n < 0 ? n : -EFAULT);
 }
 
 void qtfs_buf_put(struct qtfs_buf *buf)
@@ -76,7 +111,10 @@ void qtfs_buf_put(struct qtfs_buf *buf)
 	if (!buf || !refcount_dec_and_test(&buf->ref))
 		return;
 	for (i = 0; i < buf->nr_bvecs; i++)
-		put_page(buf->bvecs[i].bv_page);
+		if (buf->pinned)
+			qtfs_unpin_page(buf->bvecs[i].bv_page);
+		else
+			put_page(buf->bvecs[i].bv_page);
 	kvfree(buf->linear);
 	kvfree(buf);
 }

@@ -34,7 +34,7 @@ static loff_t copy_rpc(struct file *in, loff_t from, struct file *out, loff_t to
 	if (n)
 		return n;
 	inode_lock(inode);
-	n = qtfs_clean(inode);
+	n = qtfs_direct_drain(inode) ?: qtfs_clean(inode);
 	if (!n)
 		n = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	/* Length 0, of a clone, means up to the end. */

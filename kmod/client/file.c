@@ -4,12 +4,13 @@
  *
  * Ordinary files are read from and written to the page cache.  What is appended,
  * what is written with O_DIRECT or cache=strict, goes straight through to the
- * server and drops the pages it made stale.  For files whose size means nothing
+ * server and drops the pages it made stale; direct.c has what is read so, and what is
+ * written with O_DIRECT into what there is.  For files whose size means nothing
  * (proc, sysfs, cgroup ...) there is no cache at all: one read(2) is one READ and
  * one write(2) one WRITE.
  *
- * Data that bypasses the cache goes through buffers of the request's own, since
- * a killed caller's memory must not be received into.
+ * What isn't direct.c's goes through buffers of the request's own, since a killed
+ * caller's memory must not be received into.
  */
 #include "qtfs.h"
 
@@ -98,8 +99,12 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return error;
 	qtfs_unstable_settle(inode);
 	if (bypasses(iocb)) {
+		if (iocb->ki_flags & IOCB_NOWAIT)
+			return -EAGAIN;
 		error = qtfs_clean(inode);
-		return error ?: read_direct(iocb, to);
+		if (error)
+			return error;
+		return user_backed_iter(to) ? qtfs_direct_read(iocb, to) : read_direct(iocb, to);
 	}
 	if (qtfs_attr_expired(inode)) {
 		if (iocb->ki_flags & IOCB_NOWAIT)
@@ -273,6 +278,13 @@ static bool lock_to_write(const struct kiocb *iocb, const struct iov_iter *from)
 	return false;
 }
 
+static ssize_t overwrite(struct kiocb *iocb, struct iov_iter *from)
+{
+	int error = qtfs_clean(file_inode(iocb->ki_filp));
+
+	return error ?: qtfs_direct_write(iocb, from, write_flags(iocb));
+}
+
 static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -289,6 +301,8 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	n = generic_write_checks(iocb, from);
 	if (n > 0 && writes_back(iocb, n))
 		n = generic_perform_write(iocb, from);
+	else if (n > 0 && shared && user_backed_iter(from))
+		n = overwrite(iocb, from);
 	else if (n > 0)
 		n = write_through(iocb, from);
 	if (shared)
@@ -365,7 +379,7 @@ static long qtfs_fallocate(struct file *file, int mode, loff_t offset, loff_t le
 	int error;
 
 	inode_lock(inode);
-	error = qtfs_clean(inode);
+	error = qtfs_direct_drain(inode) ?: qtfs_clean(inode);
 	if (!error)
 		error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (!error) {

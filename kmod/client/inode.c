@@ -17,6 +17,7 @@ static void cache_init_once(void *p)
 	inode_init_once(&qi->vfs_inode);
 	spin_lock_init(&qi->writers_lock);
 	atomic_set(&qi->runs, 0);
+	atomic_set(&qi->direct, 0);
 	INIT_LIST_HEAD(&qi->writers);
 	INIT_LIST_HEAD(&qi->unstable);
 	INIT_LIST_HEAD(&qi->unstable_inodes);

@@ -381,6 +381,7 @@ struct qtfs_inode {
 	unsigned int unstable_boots;	/* likewise */
 	u64 unstable_elsewhere;		/* likewise */
 	atomic_t runs;			/* WRITEs of write-back under way */
+	atomic_t direct;		/* asynchronous writes under way, see direct.c */
 	spinlock_t writers_lock;	/* writers */
 	struct list_head writers;	/* open files that may write */
 	struct timespec64 data_mtime;	/* what the cached pages belong to */
@@ -549,6 +550,11 @@ void qtfs_listing_drop(struct inode *dir);
 void qtfs_dentry_expire(struct dentry *dentry);
 void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len,
 		       const struct qtfs_entry_rep *rep, const struct qtfs_age *age);
+
+/* direct.c */
+ssize_t qtfs_direct_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t qtfs_direct_write(struct kiocb *iocb, struct iov_iter *from, u32 flags);
+int qtfs_direct_drain(struct inode *inode);
 
 /* dir.c */
 void qtfs_dir_used(struct inode *dir, unsigned int primed);

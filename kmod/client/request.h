@@ -29,8 +29,9 @@ struct qtfs_buf {
 	size_t size;
 	void *linear;			/* kvmalloc()ed, or NULL: pages */
 	struct kvec kvec;		/* of linear, for iterators */
+	bool pinned;			/* pages are a process's */
 	unsigned int nr_bvecs;
-	struct bio_vec bvecs[];		/* each holds a reference to its page */
+	struct bio_vec bvecs[];		/* each holds a reference to its page, or a pin */
 };
 
 /* Contiguous memory of @size bytes. */
@@ -41,6 +42,12 @@ struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp);
 struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp);
 /* Takes a reference to @page. */
 void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size_t offset);
+/*
+ * Pins the memory of a process that @iter begins with, up to @max bytes, by which
+ * @iter advances; less where a part can't be had.  Returns an ERR_PTR() if nothing can.
+ */
+struct qtfs_buf *qtfs_buf_pin(struct iov_iter *iter, size_t max);
+/* Doesn't sleep, and leaves it to others to mark what was received into as dirty. */
 void qtfs_buf_put(struct qtfs_buf *buf);
 /* An iterator over the first @len bytes; @dir is ITER_SOURCE or ITER_DEST. */
 void qtfs_buf_iter(struct qtfs_buf *buf, unsigned int dir, size_t len, struct iov_iter *iter);

@@ -3,6 +3,7 @@
 #ifndef QTFS_COMPAT_UIO_H
 #define QTFS_COMPAT_UIO_H
 
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
 
@@ -63,19 +64,9 @@ static inline size_t copy_folio_from_iter_atomic(struct folio *folio, size_t off
 #endif
 
 /*
- * The pages under the next part of an iterator, for direct I/O. The caller asks
- * qtfs_iov_iter_will_pin() first, and gives the answer to qtfs_unpin_pages()
- * when the pages have been used. Returns the number of bytes.
+ * The pages under the next part of an iterator over a process's memory, by which it
+ * advances, for direct I/O. Returns the number of bytes.
  */
-static inline bool qtfs_iov_iter_will_pin(const struct iov_iter *iter)
-{
-#ifdef QTFS_HAVE_ITER_EXTRACT_PAGES
-	return iov_iter_extract_will_pin(iter);
-#else
-	return true;
-#endif
-}
-
 static inline ssize_t qtfs_iov_iter_pin(struct iov_iter *iter, struct page **pages,
 					size_t max_size, unsigned int max_pages,
 					size_t *offset)
@@ -87,20 +78,22 @@ static inline ssize_t qtfs_iov_iter_pin(struct iov_iter *iter, struct page **pag
 #endif
 }
 
-static inline void qtfs_unpin_pages(struct page **pages, unsigned int count, bool pinned,
-				    bool dirty)
+static inline void qtfs_unpin_page(struct page *page)
 {
 #ifdef QTFS_HAVE_ITER_EXTRACT_PAGES
-	if (pinned)
-		unpin_user_pages_dirty_lock(pages, count, dirty);
+	unpin_user_page(page);
 #else
-	unsigned int i;
+	put_page(page);
+#endif
+}
 
-	for (i = 0; i < count; i++) {
-		if (dirty)
-			set_page_dirty_lock(pages[i]);
-		put_page(pages[i]);
-	}
+/* ki_complete() had a second result before 5.16. */
+static inline void qtfs_ki_complete(struct kiocb *iocb, long n)
+{
+#ifdef QTFS_HAVE_KI_COMPLETE_RESULT
+	iocb->ki_complete(iocb, n);
+#else
+	iocb->ki_complete(iocb, n, 0);
 #endif
 }
 
