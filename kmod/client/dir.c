@@ -18,8 +18,14 @@
  *	- at the beginning of a directory, if of all that were primed on this mount
  *	  lately not less than an eighth was used.  A name that had to be looked up
  *	  in a directory which was listed without counts as such a use.
+ *
+ * Who looks names up one right after the other without having listed the directory, as
+ * git does, is helped likewise: after some of them all that are there are fetched.  The
+ * larger the directory, the more it takes; what is large isn't fetched.
  */
 #include "qtfs.h"
+
+#include <linux/sched/signal.h>
 
 #include "frame.h"
 
@@ -77,6 +83,13 @@ static void entries_drop(struct qtfs_file *qf)
 	qf->entries = NULL;
 	qf->entries_end = false;
 }
+
+/* From so many lookups on, and by so many bytes of the directory one more. */
+#define LOOKUPS_MIN	4
+#define LOOKUPS_BYTES	512
+#define LOOKUPS_SIZE	(64 * 1024)
+/* What comes later than so many jiffies after the last one has nothing to do with it. */
+#define LOOKUPS_PAUSE	(HZ / 10)
 
 /* Makes dentries of what the batch says of its names. */
 static void entries_prime(struct dentry *parent, const void *rows, u32 len,
@@ -161,6 +174,70 @@ static int entries_fetch(struct file *file, u64 cookie)
 		qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
 	entries_set(qf, rpc.in, rpc.in_len, cookie);
 	return 1;
+}
+
+/* Fetches what is in @parent, or the first batch of it, and primes it. */
+static int names_fetch(struct dentry *parent)
+{
+	struct inode *dir = d_inode(parent);
+	struct qtfs_session *session = qtfs_session_of(dir->i_sb);
+	u32 size = batch_size(dir);
+	struct qtfs_readdir body = {
+		.size = cpu_to_le32(size),
+		.flags = cpu_to_le32(QTFS_READDIR_ENTRIES),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_READDIR,
+		.body = &body,
+		.in_max = size,
+	};
+	int error;
+
+	rpc.in = qtfs_buf_alloc(size, GFP_KERNEL);
+	if (!rpc.in)
+		return -ENOMEM;
+	rpc.file = qtfs_open_quietly(parent);
+	error = PTR_ERR_OR_ZERO(rpc.file);
+	if (!error) {
+		error = qtfs_rpc_call(session, &rpc);
+		qtfs_file_put(session, rpc.file);
+	}
+	if (!error && rpc.in_len) {
+		entries_prime(parent, rpc.in->linear, rpc.in_len, &rpc.age);
+		qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+	}
+	qtfs_buf_put(rpc.in);
+	return error;
+}
+
+/*
+ * A name in @parent had to be looked up.  The caller holds the directory's lock, and no
+ * name that is being looked up.
+ */
+void qtfs_dir_looked_up(struct dentry *parent)
+{
+	struct inode *dir = d_inode(parent);
+	struct qtfs_sb *sbi = qtfs_sb(dir->i_sb);
+	struct qtfs_inode *qi = qtfs_i(dir);
+	unsigned long last = READ_ONCE(qi->dir_looked_up);
+	unsigned int lookups = 1;
+	loff_t size = i_size_read(dir);
+
+	if (size > LOOKUPS_SIZE || qtfs_uncached(dir) || !sbi->entry_ttl || !sbi->attr_ttl ||
+	    test_bit(QTFS_DIR_UNLISTED, &qi->dir_state))
+		return;
+	/* Several at once may count less, or do it twice: no harm. */
+	if (time_before(jiffies, last + LOOKUPS_PAUSE))
+		lookups += READ_ONCE(qi->dir_lookups);
+	WRITE_ONCE(qi->dir_looked_up, jiffies);
+	if (lookups < LOOKUPS_MIN + size / LOOKUPS_BYTES) {
+		WRITE_ONCE(qi->dir_lookups, lookups);
+		return;
+	}
+	WRITE_ONCE(qi->dir_lookups, 0);
+	/* Whoever may not do it won't be able to a moment later. */
+	if (names_fetch(parent) && !fatal_signal_pending(current))
+		set_bit(QTFS_DIR_UNLISTED, &qi->dir_state);
 }
 
 /* The next entry of the batch, NULL at its end, -EPROTO if the server's row is broken. */

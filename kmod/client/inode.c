@@ -47,6 +47,8 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->attr_expires = 0;
 	qi->version = 0;
 	qi->dir_state = 0;
+	qi->dir_lookups = 0;
+	qi->dir_looked_up = 0;
 	qi->listing = NULL;
 	qi->deferred = NULL;
 	atomic_set(&qi->uds_names, 0);

@@ -217,7 +217,7 @@ static void lookup_failed(struct dentry *dentry, const struct qtfs_age *age)
 static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct qtfs_entry_rep rep;
-	struct dentry *parent;
+	struct dentry *parent, *alias;
 	struct qtfs_age age;
 	int error;
 
@@ -226,15 +226,20 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 
 	parent = dget_parent(dentry);
 	error = lookup_rpc(parent, &dentry->d_name, NULL, &rep, &age);
-	dput(parent);
 	if (error == -ENOENT) {
 		lookup_failed(dentry, &age);
-		return NULL;
+		alias = NULL;
+	} else if (error) {
+		alias = ERR_PTR(error);
+	} else {
+		qtfs_dir_used(dir, 0);
+		alias = entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &age);
+		/* Not while others may wait for this name, whom it might wait for. */
+		if (!alias && !d_in_lookup(dentry))
+			qtfs_dir_looked_up(parent);
 	}
-	if (error)
-		return ERR_PTR(error);
-	qtfs_dir_used(dir, 0);
-	return entry_splice(dentry, le64_to_cpu(rep.node), &rep.attr, &age);
+	dput(parent);
+	return alias;
 }
 
 /* READDIR said where the name of @dentry, which is known here already, leads. */

@@ -388,6 +388,8 @@ struct qtfs_inode {
 	struct timespec64 data_ctime;
 	loff_t data_size;
 	unsigned long dir_state;	/* bits QTFS_DIR_*, see dir.c */
+	unsigned int dir_lookups;	/* names looked up one by one; likewise */
+	unsigned long dir_looked_up;	/* when, in jiffies */
 	struct qtfs_buf *listing;	/* a directory's names, see listing.c; and their age */
 	u64 listing_version;
 	unsigned long listing_expires;
@@ -400,6 +402,7 @@ struct qtfs_inode {
 
 #define QTFS_DIR_USED		0	/* names in it have been used since its last READDIR */
 #define QTFS_DIR_LISTED		1	/* it was listed without entries */
+#define QTFS_DIR_UNLISTED	2	/* to list it unasked has failed */
 
 static inline struct qtfs_inode *qtfs_i(const struct inode *inode)
 {
@@ -530,6 +533,7 @@ void qtfs_file_put(struct qtfs_session *session, struct qtfs_file *qf);
 void qtfs_file_put_later(struct qtfs_session *session, struct qtfs_file *qf);
 void qtfs_file_free(struct llist_node *entry);
 struct qtfs_file *qtfs_open_writer(struct inode *inode);
+struct qtfs_file *qtfs_open_quietly(struct dentry *dir);
 void qtfs_release_open(struct qtfs_session *session, u64 number);
 
 /* defer.c */
@@ -558,6 +562,7 @@ int qtfs_direct_drain(struct inode *inode);
 
 /* dir.c */
 void qtfs_dir_used(struct inode *dir, unsigned int primed);
+void qtfs_dir_looked_up(struct dentry *parent);
 void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len);
 
 /* wait.c */

@@ -71,6 +71,19 @@ wait
 sees_all() { [ "$(find $M/big -printf '%f %i\n' | sort | md5sum)" = "$(S "find $D/big -printf '%f %i\n' | sort | md5sum")" ]; }
 check "what changed meanwhile is seen" wait_for 2 sees_all
 
+# ---- names one by one, without a listing ----
+forget_all
+one_by_one() { stat "$M/tree/$1/"{1..50}; }
+costs "stat of 50 files, one by one, cold" 20 one_by_one 5
+same_as_server "what is known of them is true" tree/5
+S "chmod 1755 $D/tree/6 && touch -a -d 2001-01-01 $D/tree/6"
+forget_all
+one_by_one 6 >/dev/null
+is "the directory's time of access is as before" "$(S "stat -c %x $D/tree/6")" "$(S "touch -a -d 2001-01-01 /tmp/x && stat -c %x /tmp/x")"
+as_user() { setpriv --reuid 1000 --clear-groups bash -c "stat $M/tree/7/{1..50}"; }
+forget_all
+costs "somebody else, who can't leave that alone, asks for each" 60 as_user
+
 # ---- small files ----
 forget_all
 stat $M >/dev/null
