@@ -69,6 +69,8 @@ static int receive_parts(struct qtfs_conn *conn, struct qtfs_request *req,
 
 	if (data_len > req->in_max)
 		return qtfs_bad_frame(req->session, QTFS_FRAME_BAD_COUNT);
+	/* An earlier link may have broken in the middle of a longer one. */
+	req->in_len = 0;
 	error = qtfs_conn_recv(conn, req->reply, le16_to_cpu(hdr->body_len));
 	if (error || !data_len)
 		return error;
@@ -80,6 +82,17 @@ static int receive_parts(struct qtfs_conn *conn, struct qtfs_request *req,
 	qtfs_buf_iter(req->in, ITER_DEST, data_len, &to);
 	req->in_len = data_len;
 	return qtfs_conn_recv_iter(conn, &to);
+}
+
+/*
+ * What the reply with header @hdr says went wrong.  From ERESTARTSYS on, errnos are what
+ * the parts of a kernel say to each other: the VFS does not survive EIOCBQUEUED.
+ */
+static int reply_error(const struct qtfs_hdr *hdr)
+{
+	u32 status = le32_to_cpu(hdr->status);
+
+	return status < ERESTARTSYS ? -(int)status : -EIO;
 }
 
 int qtfs_request_receive(struct qtfs_link *link)
@@ -122,7 +135,7 @@ int qtfs_request_receive(struct qtfs_link *link)
 	if (error)
 		return error;
 	link->answers++;
-	qtfs_request_end(req, -(int)le32_to_cpu(hdr.status));
+	qtfs_request_end(req, reply_error(&hdr));
 	return 0;
 }
 

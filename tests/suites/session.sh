@@ -212,6 +212,18 @@ if [ -e $FAULT ]; then
 	is "what is read from a FIFO comes once and in order" "$(with_timeout 120 cat $M/stream | md5sum)" "$(seq 50000 | md5sum)"
 	S "echo clear >$FAULT"
 	check "though replies were lost" [ "$(server_stat repeated)" -gt "$before" ]
+
+	# Half of a reply has come, and then there is nothing to be read any more.
+	dmesg -C
+	S "seq 20000 >$D/shrinks; echo disconnect op=READ bytes=20000 count=1 >$FAULT"
+	echo delay_ms op=READ ms=$((1500 * RIG_SLOW)) skip=1 count=1 >/sys/kernel/debug/qtfs/fault
+	dd if=$M/shrinks of="$SCRATCH/shrinks" iflag=direct bs=64k count=1 status=none &
+	check "a reply breaks off" wait_for 10 eval 'dmesg | grep -q "connection lost"'
+	S "truncate -s 0 $D/shrinks"
+	wait $!
+	is "what is read is what came in the end" "$? $(stat -c %s "$SCRATCH/shrinks")" "0 0"
+	S "echo clear >$FAULT"
+	echo clear >/sys/kernel/debug/qtfs/fault
 fi
 check "umount" umount_qtfs $M
 
@@ -255,6 +267,7 @@ if [ -e $FAULT ]; then
 	S "echo clear >$FAULT"
 	check "it goes on" with_timeout 30 stat $M/f
 	check "what it had written gets there" wait_for 20 eval '[ "$(S "stat -c %s $D/killed")" = 655360 ]'
+	check "and is answered" wait_for 30 eval '! in_flight " WRITE "'
 	check "another mount, whose server answers all that it asks" mount_qtfs $D $SOFT
 	S "echo tx_drop op=WRITE >$FAULT"
 	dd if=/dev/zero of=$M/late bs=64k count=10 conv=fsync status=none &
