@@ -16,6 +16,8 @@
 
 #include <linux/namei.h>
 
+#include "frame.h"
+
 /* Asks again for a name before it is used. */
 void qtfs_dentry_expire(struct dentry *dentry)
 {
@@ -272,6 +274,11 @@ void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len
 
 	QTFS_LOOKUP_WAIT(wait);
 
+	/* A directory that is called "..", say, would make getcwd(2) lie. */
+	if (!qtfs_name_ok(QTFS_NAME_COMPONENT, name, len)) {
+		qtfs_forget(session, le64_to_cpu(rep->node));
+		return;
+	}
 	qname.hash = full_name_hash(parent, name, len);
 	for (;;) {
 		dentry = d_lookup(parent, &qname);
@@ -493,6 +500,12 @@ static int open_rpc(struct inode *dir, struct dentry *dentry, struct file *file,
 	return qtfs_rpc_call(qtfs_session_of(dir->i_sb), rpc);
 }
 
+/* Whether what the server has opened by a name may be: what is none is opened otherwise. */
+static bool opened_is_file(const struct dentry *dentry)
+{
+	return d_really_is_positive(dentry) && S_ISREG(d_inode(dentry)->i_mode);
+}
+
 /* The server has opened the file: makes @dentry and @file what it is. */
 static int open_done(struct dentry *dentry, struct file *file, const struct qtfs_rpc *rpc)
 {
@@ -505,6 +518,11 @@ static int open_done(struct dentry *dentry, struct file *file, const struct qtfs
 		qtfs_release_open(qtfs_session_of(dentry->d_sb), le64_to_cpu(rep->open));
 		d_drop(dentry);
 		return PTR_ERR(alias);
+	}
+	if (!opened_is_file(alias ?: dentry)) {
+		qtfs_release_open(qtfs_session_of(dentry->d_sb), le64_to_cpu(rep->open));
+		dput(alias);
+		return -EPROTO;
 	}
 	if (rpc->in_len)
 		qtfs_cache_small(d_inode(alias ?: dentry), &rep->attr, rpc->in->linear,

@@ -106,9 +106,13 @@ static int qtfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 
 ssize_t qtfs_listxattr(struct dentry *dentry, char *buf, size_t size)
 {
+	ssize_t len;
+
 	if (qtfs_no_xattr(d_inode(dentry)) && !capable(CAP_SYS_ADMIN))
 		return 0;
-	return qtfs_xattr_fetch(dentry, QTFS_OP_LISTXATTR, NULL, buf, size);
+	len = qtfs_xattr_fetch(dentry, QTFS_OP_LISTXATTR, NULL, buf, size);
+	/* Other parts of the kernel take it for names that end in a NUL each. */
+	return size && len > 0 && buf[len - 1] ? -EIO : len;
 }
 
 QTFS_DEFINE_XATTR_SET(qtfs_xattr_set);
