@@ -144,7 +144,8 @@ int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool 
 			goto broken;
 		memcpy(entry, row + at, sizeof(*entry));
 		step = round_up(sizeof(*entry) + le16_to_cpu(entry->name_len), 8);
-		if (step > len - at || step > size - to)
+		if (le16_to_cpu(entry->name_len) > QTFS_NAME_MAX || step > len - at ||
+		    step > size - to)
 			goto broken;
 		memcpy(entry + 1, row + at + sizeof(*entry), step - sizeof(*entry));
 
