@@ -163,7 +163,6 @@ class Runner:
                         self.boot()
             if self.rig.alive:
                 self.report.suite = "end"
-                self.leaks()
                 if forced := self.rig.down():
                     self.report.fail(f"{' and '.join(forced)} did not power off")
                 self.check_logs()
@@ -232,6 +231,8 @@ class Runner:
             report.tell("\n".join(f"    | {line}" for line in output.tail().splitlines()))
         if healthy:
             healthy = self.unload()
+        if healthy:
+            self.leaks()
         self.mark(f"end of {suite.name}")
         self.check_logs(suite.expected)
         for guest in self.rig.guests:
@@ -296,10 +297,11 @@ class Runner:
 
     def leaks(self):
         """kmemleak, where the kernel has it. Twice, some seconds apart: it does not report young objects, and pointers
-        move while it scans."""
+        move while it scans. What one suite left isn't told again after the next."""
         for guest in self.rig.guests:
             _, text = guest.output("cd /sys/kernel/debug && [ -e kmemleak ] || exit 0; "
-                                   "echo scan >kmemleak; sleep 6; echo scan >kmemleak; cat kmemleak", timeout=300 * SLOW)
+                                   "echo scan >kmemleak; sleep 6; echo scan >kmemleak; cat kmemleak; "
+                                   "echo clear >kmemleak", timeout=300 * SLOW)
             if found := klog.leaks(text):
                 self.report.fail(f"kmemleak on {guest.name}: {len(found)} objects", "".join(found)[:4000])
 
