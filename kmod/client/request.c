@@ -167,6 +167,8 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 		refcount_inc(&rpc->out->ref);
 		req->out = rpc->out;
 		qtfs_buf_iter(req->out, ITER_SOURCE, rpc->out_len, &req->frame.data);
+		/* Folios under write-back, a pinned caller's, or pages of ours. */
+		req->frame.lend = req->out->nr_bvecs;
 	}
 	if (rpc->in_max) {
 		refcount_inc(&rpc->in->ref);

@@ -37,6 +37,9 @@
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 
+/* Smaller READs are answered from one buffer. */
+#define PAGES_MIN	(16 << 10)
+
 /* One COPY, so that it ends within reason. */
 #define COPY_MAX	(64 << 20)
 
@@ -133,14 +136,35 @@ static int read_reply(struct qtfsd_call *call, struct file *file, u64 offset, u3
 	return min_t(ssize_t, n, 0);
 }
 
+/* Reads into pages of the reply that the transport need not copy. */
+static int read_pages(struct qtfsd_call *call, struct file *file, u64 offset, u32 size)
+{
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t n;
+
+	if (!qtfsd_call_alloc_pages(call, size))
+		return -ENOMEM;
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = offset;
+	iov_iter_bvec(&iter, ITER_DEST, call->reply_pages, call->nr_reply_pages, size);
+	n = vfs_iocb_iter_read(file, &iocb, &iter);
+	call->reply_len = max_t(ssize_t, n, 0);
+	return min_t(ssize_t, n, 0);
+}
+
 static int do_read(struct qtfsd_call *call)
 {
 	const struct qtfs_read *args = call->args;
+	struct file *file = call->open->file;
+	u64 offset = le64_to_cpu(args->offset);
+	u32 size = le32_to_cpu(args->size);
 
-	if (le64_to_cpu(args->offset) > LLONG_MAX)
+	if (offset > LLONG_MAX)
 		return -EINVAL;
-	return read_reply(call, call->open->file, le64_to_cpu(args->offset),
-			  le32_to_cpu(args->size));
+	if (size >= PAGES_MIN && !qtfsd_call_consumes(call))
+		return read_pages(call, file, offset, size);
+	return read_reply(call, file, offset, size);
 }
 
 /*

@@ -251,6 +251,8 @@ struct qtfsd_call {
 	struct qtfs_frame frame;
 	struct kvec reply_vec;
 	void *reply_data;
+	struct bio_vec *reply_pages;	/* the data instead; kvmalloc()ed, each has its page */
+	unsigned int nr_reply_pages;
 	u32 reply_len;
 	struct qtfsd_data *kept;	/* what reply_data is in, or NULL: it's the call's own */
 	struct qtfsd_listed *listed;	/* of this reply; of the last one while it's received */
@@ -399,6 +401,7 @@ struct qtfsd_call *qtfsd_call_alloc(struct qtfsd_peer *peer, const struct qtfs_h
 void qtfsd_call_free(struct qtfsd_call *call);
 void qtfsd_call_drop(struct qtfsd_call *call);
 void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len);
+bool qtfsd_call_alloc_pages(struct qtfsd_call *call, u32 len);
 void qtfsd_data_put(struct qtfsd_data *data);
 void qtfsd_reply(struct qtfsd_call *call, int error);
 void qtfsd_reply_again(struct qtfsd_call *call);

@@ -87,7 +87,7 @@ void qtfs_transport_exit(void)
 
 /* Sends from @from, which is part of @frame, as much as there is room for. */
 static ssize_t frame_send(struct qtfs_conn *conn, struct qtfs_frame *frame, struct iov_iter *from,
-			  bool more, bool wait)
+			  unsigned int how)
 {
 	size_t limit = qtfs_fault_limit(frame, iov_iter_count(from));
 	struct iov_iter part = *from;
@@ -96,7 +96,9 @@ static ssize_t frame_send(struct qtfs_conn *conn, struct qtfs_frame *frame, stru
 	if (!limit)
 		return -ECONNRESET;
 	iov_iter_truncate(&part, limit);
-	n = conn->transport->send(conn, &part, more || limit < iov_iter_count(from), wait);
+	if (limit < iov_iter_count(from))
+		how |= QTFS_SEND_MORE;
+	n = conn->transport->send(conn, &part, how);
 	if (n < 0)
 		return n;
 	iov_iter_advance(from, n);
@@ -108,6 +110,7 @@ static ssize_t frame_send(struct qtfs_conn *conn, struct qtfs_frame *frame, stru
 /* Sends what is left of @frame.  Returns 0 when all of it has been taken. */
 static int frame_push(struct qtfs_conn *conn, struct qtfs_frame *frame, bool wait)
 {
+	unsigned int how = wait ? QTFS_SEND_WAIT : 0;
 	ssize_t n;
 
 	if (!qtfs_fault_begin(frame))
@@ -122,14 +125,16 @@ again:
 
 		iov_iter_kvec(&from, ITER_SOURCE, &rest, 1, rest.iov_len);
 		qtfs_fault_flip(frame);
-		n = frame_send(conn, frame, &from, iov_iter_count(&frame->data), wait);
+		n = frame_send(conn, frame, &from,
+			       how | (iov_iter_count(&frame->data) ? QTFS_SEND_MORE : 0));
 		qtfs_fault_flip(frame);
 		if (n < 0)
 			return n;
 		frame->head_sent += n;
 	}
 	while (iov_iter_count(&frame->data)) {
-		n = frame_send(conn, frame, &frame->data, false, wait);
+		n = frame_send(conn, frame, &frame->data,
+			       how | (frame->lend ? QTFS_SEND_LENT : 0));
 		if (n < 0)
 			return n;
 	}

@@ -236,7 +236,7 @@ void qtfs_ring_shutdown(struct qtfs_conn *conn)
 		qtfs_ring_break(ring, -ESHUTDOWN);
 }
 
-ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
+ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how)
 {
 	struct qtfs_ring *ring = conn->priv;
 	ssize_t sent = 0;
@@ -245,7 +245,7 @@ ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, bool more,
 		size_t n;
 		int free;
 
-		if (wait && !sent)
+		if ((how & QTFS_SEND_WAIT) && !sent)
 			free = look_out(ring, room, &ring->mine->want_room);
 		else
 			free = look_once(ring, room);

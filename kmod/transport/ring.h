@@ -78,7 +78,7 @@ void qtfs_ring_break(struct qtfs_ring *ring, int error);
  */
 void qtfs_ring_give(struct qtfs_ring *ring, struct qtfs_conn *conn);
 struct qtfs_ring *qtfs_ring_take(struct qtfs_conn *conn);
-ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait);
+ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how);
 int qtfs_ring_recv(struct qtfs_conn *conn, struct iov_iter *to);
 void qtfs_ring_shutdown(struct qtfs_conn *conn);
 

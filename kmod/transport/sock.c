@@ -119,15 +119,59 @@ void qtfs_sock_unlisten(struct qtfs_listener *listener)
 	listener->priv = NULL;
 }
 
-ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait)
+static struct msghdr send_msg(const struct iov_iter *from, unsigned int how)
 {
 	struct msghdr msg = {
-		.msg_flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0) | (wait ? 0 : MSG_DONTWAIT),
+		.msg_flags = MSG_NOSIGNAL,
 		.msg_iter = *from,
 	};
+
+	if (how & QTFS_SEND_MORE)
+		msg.msg_flags |= MSG_MORE;
+	if (!(how & QTFS_SEND_WAIT))
+		msg.msg_flags |= MSG_DONTWAIT;
+	return msg;
+}
+
+ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how)
+{
+	struct msghdr msg = send_msg(from, how);
+	int n = sock_sendmsg(conn->priv, &msg);
+
+	if (n > 0)
+		iov_iter_advance(from, n);
+	return n ?: -EPIPE;
+}
+
+/* Less than this is sooner copied. */
+#define LEND_MIN	(8 << 10)
+
+/* Whether the network may have references to the pages of @from: not to those of a slab. */
+static bool lendable(const struct iov_iter *from)
+{
+	size_t left = iov_iter_count(from);
+	unsigned long i;
+
+	if (left < LEND_MIN || !iov_iter_is_bvec(from))
+		return false;
+	left += from->iov_offset;
+	for (i = 0; left; i++) {
+		if (!sendpage_ok(from->bvec[i].bv_page))
+			return false;
+		left -= min_t(size_t, left, from->bvec[i].bv_len);
+	}
+	return true;
+}
+
+/* Likewise, for a network that need not copy what it's lent. */
+ssize_t qtfs_sock_send_lent(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how)
+{
+	struct msghdr msg = send_msg(from, how);
 	int n;
 
-	n = sock_sendmsg(conn->priv, &msg);
+	if (!(how & QTFS_SEND_LENT) || !lendable(from))
+		return qtfs_sock_send(conn, from, how);
+	n = qtfs_sock_splice(conn->priv, &msg);
 	if (n > 0)
 		iov_iter_advance(from, n);
 	return n ?: -EPIPE;

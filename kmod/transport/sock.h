@@ -18,7 +18,8 @@ int qtfs_sock_accept(struct qtfs_listener *listener, struct qtfs_conn *conn,
 		     void (*tune)(struct socket *sock));
 void qtfs_sock_shutdown_listener(struct qtfs_listener *listener);
 void qtfs_sock_unlisten(struct qtfs_listener *listener);
-ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait);
+ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how);
+ssize_t qtfs_sock_send_lent(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how);
 int qtfs_sock_recv(struct qtfs_conn *conn, struct iov_iter *to);
 ssize_t qtfs_sock_recv_some(struct qtfs_conn *conn, void *buf, size_t len);
 void qtfs_sock_shutdown(struct qtfs_conn *conn);

@@ -42,14 +42,22 @@ struct qtfs_frame {
 	struct kvec head;		/* headers, body, groups and names */
 	struct iov_iter data;		/* ITER_KVEC or ITER_BVEC, ITER_SOURCE */
 	size_t head_sent;
+	/* The pages of data don't change while anybody has a reference to them. */
+	bool lend;
 	struct qtfs_frame_fault fault;
 	/*
 	 * Called once, in process context and without locks: the frame was
 	 * handed to the transport (@error 0) or never will be.  After 0 the
-	 * transport needs neither head nor data any more.
+	 * transport needs neither head nor data any more, but may have references
+	 * to the pages of data if these were lent.
 	 */
 	void (*done)(struct qtfs_frame *frame, int error);
 };
+
+/* How to send: */
+#define QTFS_SEND_MORE	BIT(0)		/* the rest of the frame follows at once */
+#define QTFS_SEND_WAIT	BIT(1)		/* wait for room, else -EAGAIN */
+#define QTFS_SEND_LENT	BIT(2)		/* pages may be taken by reference */
 
 /*
  * Every function runs in process context and may sleep.  send() and recv() are
@@ -81,12 +89,8 @@ struct qtfs_transport {
 	/* Frees what listen() made; nobody is in accept(). */
 	void (*unlisten)(struct qtfs_listener *listener);
 
-	/*
-	 * Sends from @from and advances it by what it returns.  Waits for room
-	 * only if @wait, else returns -EAGAIN.  @more: the rest of the frame
-	 * follows at once.
-	 */
-	ssize_t (*send)(struct qtfs_conn *conn, struct iov_iter *from, bool more, bool wait);
+	/* Sends from @from and advances it by what it returns; @how: QTFS_SEND_*. */
+	ssize_t (*send)(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how);
 
 	/* Fills all of @to or fails; -EPIPE when the peer closed. */
 	int (*recv)(struct qtfs_conn *conn, struct iov_iter *to);
