@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # trans: tcp
 # 10,000 connections take about a minute on a quiet machine.
 # expect-log: bad frame|no greeting|one connection too many|speaks versions
