@@ -41,14 +41,17 @@ ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to)
 	if (!rpc.in)
 		return -ENOMEM;
 	n = qtfs_rpc_call(session, &rpc);
+	/* Not copy_page_to_iter(): a pipe would keep the page, and take it for a file's. */
 	if (!n && rpc.in_len) {
 		unsigned int i;
 		size_t left = rpc.in_len;
 
 		for (i = 0; left; i++) {
 			size_t len = min_t(size_t, left, PAGE_SIZE);
-			size_t copied = copy_page_to_iter(rpc.in->bvecs[i].bv_page, 0, len, to);
+			void *data = kmap_local_page(rpc.in->bvecs[i].bv_page);
+			size_t copied = copy_to_iter(data, len, to);
 
+			kunmap_local(data);
 			n += copied;
 			left -= len;
 			if (copied < len)
@@ -88,17 +91,31 @@ static bool bypasses(const struct kiocb *iocb)
 	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_NONE;
 }
 
+/* Whether the page cache may be read from: an errno if not. */
+static int cache_readable(struct file *file, bool nowait)
+{
+	struct inode *inode = file_inode(file);
+	int error = READ_ONCE(qtfs_file(file)->error);
+
+	if (error)
+		return error;
+	qtfs_unstable_settle(inode);
+	if (!qtfs_attr_expired(inode))
+		return 0;
+	return nowait ? -EAGAIN : qtfs_refresh_dentry(file_dentry(file));
+}
+
 static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t n;
 	int error;
 
-	error = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
-	if (error)
-		return error;
-	qtfs_unstable_settle(inode);
 	if (bypasses(iocb)) {
+		error = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
+		if (error)
+			return error;
+		qtfs_unstable_settle(inode);
 		if (iocb->ki_flags & IOCB_NOWAIT)
 			return -EAGAIN;
 		error = qtfs_clean(inode);
@@ -106,13 +123,9 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return error;
 		return user_backed_iter(to) ? qtfs_direct_read(iocb, to) : read_direct(iocb, to);
 	}
-	if (qtfs_attr_expired(inode)) {
-		if (iocb->ki_flags & IOCB_NOWAIT)
-			return -EAGAIN;
-		error = qtfs_refresh_dentry(file_dentry(iocb->ki_filp));
-		if (error)
-			return error;
-	}
+	error = cache_readable(iocb->ki_filp, iocb->ki_flags & IOCB_NOWAIT);
+	if (error)
+		return error;
 	n = generic_file_read_iter(iocb, to);
 	/* All that a page knows is that it couldn't be read; the server knows why. */
 	return n == -EIO ? read_direct(iocb, to) : n;
@@ -138,6 +151,18 @@ static ssize_t qtfs_uncached_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (error)
 			return error;
 	}
+}
+
+/* Like a read: what is not to come from the page cache doesn't. */
+static ssize_t qtfs_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
+				size_t len, unsigned int flags)
+{
+	int error;
+
+	if (qtfs_sb(file_inode(in)->i_sb)->cache == QTFS_CACHE_NONE)
+		return copy_splice_read(in, pos, pipe, len, flags);
+	error = cache_readable(in, false);
+	return error ?: filemap_splice_read(in, pos, pipe, len, flags);
 }
 
 static u32 write_flags(const struct kiocb *iocb)
@@ -400,7 +425,7 @@ const struct file_operations qtfs_file_ops = {
 	.read_iter = qtfs_read_iter,
 	.write_iter = qtfs_write_iter,
 	.mmap = qtfs_mmap,
-	.splice_read = filemap_splice_read,
+	.splice_read = qtfs_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fallocate = qtfs_fallocate,
 	.copy_file_range = qtfs_copy_file_range,
