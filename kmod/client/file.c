@@ -324,12 +324,14 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	qtfs_unstable_settle(inode);
 	shared = lock_to_write(iocb, from);
 	n = generic_write_checks(iocb, from);
-	if (n > 0 && writes_back(iocb, n))
-		n = generic_perform_write(iocb, from);
-	else if (n > 0 && shared && user_backed_iter(from))
+	if (n > 0 && writes_back(iocb, n)) {
+		n = iocb->ki_pos > i_size_read(inode) ? qtfs_zero_tail(inode) : 0;
+		n = n ?: generic_perform_write(iocb, from);
+	} else if (n > 0 && shared && user_backed_iter(from)) {
 		n = overwrite(iocb, from);
-	else if (n > 0)
+	} else if (n > 0) {
 		n = write_through(iocb, from);
+	}
 	if (shared)
 		inode_unlock_shared(inode);
 	else

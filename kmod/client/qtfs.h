@@ -646,6 +646,7 @@ void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const v
 void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append);
 void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
 bool qtfs_range_dirty(struct folio *folio, size_t from, size_t to);
+int qtfs_zero_tail(struct inode *inode);
 int qtfs_fill_around(struct file *file, struct folio *folio);
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma);
 int qtfs_clean(struct inode *inode);

@@ -306,8 +306,12 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 		from = 0;
 		to = folio_size(folio);
 	}
-	if (pos + to > size)
+	if (pos + to > size) {
 		to = size > pos ? size - pos : 0;
+		/* A mapping may have written behind the end: nothing, when the file grows. */
+		if (folio_test_uptodate(folio))
+			folio_zero_segment(folio, to, folio_size(folio));
+	}
 	if (from >= to) {
 		/* A truncate is about to take it away. */
 		range_clear(folio);
@@ -482,6 +486,30 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	}
 	qtfs_buf_put(rpc.in);
 	return error;
+}
+
+/*
+ * The file will become longer than it is, and what is behind its end, which a mapping may
+ * have written to, be read.  Where it's done by a request, write_folio() has seen to that.
+ * Called with inode_lock() held.
+ */
+int qtfs_zero_tail(struct inode *inode)
+{
+	loff_t size = i_size_read(inode);
+	struct folio *folio;
+	int error;
+
+	if (!offset_in_page(size))
+		return 0;
+	folio = filemap_lock_folio(inode->i_mapping, size >> PAGE_SHIFT);
+	if (IS_ERR(folio))
+		return 0;
+	error = folio_wait_writeback_killable(folio);
+	if (!error && folio_test_uptodate(folio))
+		folio_zero_segment(folio, offset_in_folio(folio, size), folio_size(folio));
+	folio_unlock(folio);
+	folio_put(folio);
+	return error ? -EINTR : 0;
 }
 
 static int cache_write_begin(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
