@@ -170,6 +170,63 @@ void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr
 		qtfs_drop_data(inode);
 }
 
+/*
+ * A WRITE of write-back that was started at @version has been answered.  Neither an answer
+ * that is under way nor what is known from before is believed any more.  Returns what
+ * qtfs_update_inode_written() wants; 0 if another change of ours was under way as well.
+ */
+u64 qtfs_write_answered(struct inode *inode, u64 version)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+	u64 answer = 0;
+
+	spin_lock(&inode->i_lock);
+	qi->attr_expires = 0;
+	if (version >= qi->version)
+		answer = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
+	qi->version = answer ?: atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
+	spin_unlock(&inode->i_lock);
+	return answer;
+}
+
+/* Whether the server said @attr later than what is known of the data's times. */
+static bool written_later(const struct qtfs_inode *qi, const struct qtfs_attr *attr)
+{
+	struct timespec64 ctime = time_from(&attr->ctime);
+	u64 change = le64_to_cpu(attr->change);
+
+	if (change && qi->change)
+		return change > qi->change;
+	return timespec64_compare(&ctime, &qi->data_ctime) >= 0;
+}
+
+/*
+ * Takes over @attr, with which the WRITE was answered, when its pages are clean.  WRITEs
+ * that are under way at once are answered in any order: what is known after the last
+ * answer may be from before one of the others, and so lack what that one has appended.
+ * Then it's the times alone that are taken, of the latest, lest the pages be dropped when
+ * the server is asked.  Doesn't sleep; the inode may be on its way out.
+ */
+void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr,
+			       const struct qtfs_age *age, u64 answer)
+{
+	struct qtfs_inode *qi = qtfs_i(inode);
+
+	spin_lock(&inode->i_lock);
+	if (inode_state_read_once(inode) & I_FREEING)
+		goto unlock;
+	if (answer && answer == qi->version && !qtfs_dirty(inode)) {
+		update(inode, attr);
+		believe(inode, age);
+	} else if (written_later(qi, attr)) {
+		inode_set_mtime_to_ts(inode, time_from(&attr->mtime));
+		stamp_data(qi, time_from(&attr->mtime), time_from(&attr->ctime),
+			   i_size_read(inode), le64_to_cpu(attr->change));
+	}
+unlock:
+	spin_unlock(&inode->i_lock);
+}
+
 /* Asks again for the attributes of @inode before they are used. */
 void qtfs_expire_attr(struct inode *inode)
 {

@@ -488,6 +488,9 @@ bool qtfs_dirty(const struct inode *inode);
 void qtfs_drop_data(struct inode *inode);
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data);
+u64 qtfs_write_answered(struct inode *inode, u64 version);
+void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr,
+			       const struct qtfs_age *age, u64 answer);
 void qtfs_expire_attr(struct inode *inode);
 void qtfs_expire_times(struct inode *dir);
 void qtfs_expire_all(struct super_block *sb);

@@ -181,25 +181,19 @@ static void run_done(struct qtfs_request *req)
 {
 	const struct qtfs_write_rep *rep = (const void *)req->reply;
 	struct write_run *run = req->private;
-	struct qtfs_age age = {
-		.stamp = req->age.stamp,
-		.version = U64_MAX,	/* see below */
-	};
 	int error = req->error;
+	u64 answer;
 
 	if (!error && le32_to_cpu(rep->count) != run->buf->size)
 		error = -EIO;
-	/*
-	 * First, so that once the folios are clean neither an answer that is under
-	 * way nor what is known from before the write is believed.
-	 */
-	qtfs_expire_attr(run->inode);
+	/* Before the folios are clean. */
+	answer = qtfs_write_answered(run->inode, req->age.version);
 	run->synced = !error && run->sync;
 	if (!error && !run->synced)
 		qtfs_unstable_add(run->inode, run->pos, run->pos + run->buf->size);
 	run_end(run, error, false);
 	if (!error)
-		qtfs_update_inode_changed(run->inode, &rep->attr, &age, true);
+		qtfs_update_inode_written(run->inode, &rep->attr, &req->age, answer);
 	run_free(run, req->session);
 }
 
