@@ -69,6 +69,11 @@ int qtfs_read_folio(struct file *file, struct folio *folio)
 	struct qtfs_buf *buf;
 	int error;
 
+	/* What is being written may not have come to the server yet. */
+	if (folio_wait_writeback_killable(folio)) {
+		folio_unlock(folio);
+		return -EINTR;
+	}
 	if (folio_test_private(folio)) {
 		/* Some of it was written before anything was read. */
 		error = qtfs_fill_around(file, folio);

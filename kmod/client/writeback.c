@@ -577,6 +577,8 @@ static int cache_write_end(const struct kiocb *iocb, struct address_space *mappi
 		folio_zero_segment(folio, to, folio_size(folio));
 		folio_mark_uptodate(folio);
 	}
+	if (!from && to == folio_size(folio))
+		folio_mark_uptodate(folio);
 out:
 	folio_unlock(folio);
 	folio_put(folio);
