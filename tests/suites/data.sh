@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 600
 # Random operations on one file against a model of it (tests/exerciser), by all ways that data can take, in all cache
 # modes; both sides have the same bytes afterwards. SEED, OPERATIONS and THROUGH (without a cache for writes) may be
 # set; data-long.sh does more.
@@ -9,7 +9,7 @@
 D=/srv/data
 M=/mnt/data
 EXERCISER=/usr/lib/qtfs/tests/exerciser
-: "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=1500}" "${THROUGH:=500}"
+: "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=500}" "${THROUGH:=150}"
 STARTED=()
 
 # Starts a run in the background, on a file of its own.
