@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t alignment = 4096;
 // What any pipe holds, in whole pages.
-constexpr std::size_t pipe_part = 8 * 4096;
+constexpr std::size_t pipe_part = 32768;
 
 off_t off(std::size_t offset)
 {
