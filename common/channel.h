@@ -132,4 +132,17 @@ struct qtfs_channel_setup {
 /* No more requests are handed out; threads in NEXT return ESHUTDOWN. */
 #define QTFS_CHANNEL_STOP	_IO(QTFS_CHANNEL_TYPE, 5)
 
+/*
+ * Lets go of nodes that no request is at, in all sessions: the mounts that they are
+ * on may be unmounted then, and who names one of them again gets it by its path.
+ * Argument: a descriptor, for those on its mount; or -1, for those that were not used
+ * for a while and are on another mount than their session's root.  Returns how many
+ * open files sessions have on the descriptor's mount; their clients are asked to give
+ * back those that they don't use.  Paths are those of the calling process's root.
+ */
+#define QTFS_CHANNEL_LET_GO	_IO(QTFS_CHANNEL_TYPE, 6)
+
+/* Something was mounted or unmounted: clients are to ask again for what they know. */
+#define QTFS_CHANNEL_MOUNTS	_IO(QTFS_CHANNEL_TYPE, 7)
+
 #endif /* QTFS_CHANNEL_H */

@@ -88,13 +88,15 @@ static inline __u32 qtfs_name_max(enum qtfs_name_kind kind)
 	case QTFS_NAME_TARGET:		return QTFS_PATH_MAX;
 	case QTFS_NAME_XATTR:		return QTFS_NAME_MAX;
 	case QTFS_NAME_LABEL:		return QTFS_LABEL_MAX;
+	case QTFS_NAME_TEXT:		return QTFS_PATH_MAX;
 	}
 	return 0;
 }
 
 static inline int qtfs_name_len_ok(enum qtfs_name_kind kind, __u32 len)
 {
-	__u32 min = kind == QTFS_NAME_NONE || kind == QTFS_NAME_LABEL ? 0 : 1;
+	__u32 min = kind == QTFS_NAME_NONE || kind == QTFS_NAME_LABEL ||
+		    kind == QTFS_NAME_TEXT ? 0 : 1;
 
 	return len >= min && len <= qtfs_name_max(kind);
 }
@@ -299,6 +301,21 @@ static inline int qtfs_flags_ok(__le32 flags, __le32 reserved, __u32 known)
 	return !(qtfs_le32(flags) & ~known) && !reserved;
 }
 
+/* The type is a word of printable characters with a NUL, and nothing but NULs after it. */
+static inline int qtfs_mount_ok(const struct qtfs_mount *body)
+{
+	int ended = 0;
+	__u32 i;
+
+	for (i = 0; i < sizeof(body->type); i++) {
+		if (!body->type[i])
+			ended = 1;
+		else if (ended || body->type[i] <= 0x20 || body->type[i] > 0x7e)
+			return 0;
+	}
+	return ended && qtfs_flags_ok(body->flags, body->reserved, QTFS_MOUNT_ALL);
+}
+
 /* Checks the fixed part of a request: unknown flags and reserved fields are errors. */
 static inline int qtfs_body_ok(unsigned int op, const void *body)
 {
@@ -394,6 +411,13 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		const struct qtfs_setxattr *set = (const struct qtfs_setxattr *)body;
 
 		return qtfs_flags_ok(set->flags, set->reserved, 3);
+	}
+	case QTFS_OP_MOUNT:
+		return qtfs_mount_ok((const struct qtfs_mount *)body);
+	case QTFS_OP_UMOUNT: {
+		const struct qtfs_umount *umount = (const struct qtfs_umount *)body;
+
+		return qtfs_flags_ok(umount->flags, umount->reserved, QTFS_UMOUNT_ALL);
 	}
 	default:
 		return 1;

@@ -34,6 +34,7 @@ enum qtfs_name_kind {
 	QTFS_NAME_TARGET,	/* 1..4095 bytes */
 	QTFS_NAME_XATTR,	/* 1..255 bytes */
 	QTFS_NAME_LABEL,	/* 0..64 bytes of printable ASCII */
+	QTFS_NAME_TEXT,		/* 0..4095 bytes */
 };
 
 /*	number, NAME, flags, name 0, name 1, request body, reply body	*/
@@ -131,7 +132,12 @@ enum qtfs_name_kind {
 	X(43, AUTH, QTFS_HANDSHAKE, NONE, NONE,				\
 	  sizeof(struct qtfs_auth), sizeof(struct qtfs_auth_rep))	\
 	X(44, ECHO, QTFS_DATA_OUT | QTFS_DATA_IN, NONE, NONE,		\
-	  sizeof(struct qtfs_echo), 0)
+	  sizeof(struct qtfs_echo), 0)					\
+	X(45, MOUNT, QTFS_HAS_NODE | QTFS_MAY_NODE2 | QTFS_DATA_OUT |	\
+	  QTFS_CHANGES, COMPONENT, TEXT,				\
+	  sizeof(struct qtfs_mount), 0)					\
+	X(46, UMOUNT, QTFS_HAS_NODE | QTFS_CHANGES, COMPONENT, NONE,	\
+	  sizeof(struct qtfs_umount), 0)
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where
@@ -141,6 +147,8 @@ enum qtfs_name_kind {
  * is a row of __le64 node numbers.  SETATTR with an open changes the size
  * through it, as ftruncate(2).  BYE ends the session with its last connection.
  * CANCEL means the request of that slot and number, if it is still under way.
+ * MOUNT and UMOUNT: name 0 in node is the mount point; MOUNT's node2 is what is
+ * bound or moved there, name 1 the source of a new file system, data its options.
  */
 
 enum qtfs_op {

@@ -588,6 +588,32 @@ struct qtfs_copy_rep {
 QTFS_ASSERT(sizeof(struct qtfs_copy_rep) == 160);
 
 /*
+ * MOUNT, UMOUNT: as mount(2) and umount2(2), whose flags have the same numbers on
+ * every architecture.
+ */
+#define QTFS_MOUNT_TYPE_MAX	31
+#define QTFS_MOUNT_OPTIONS_MAX	4095
+
+/* All of MS_* that a program may pass to mount(2). */
+#define QTFS_MOUNT_ALL		0x033ffdffu
+
+struct qtfs_mount {
+	__le32 flags;		/* MS_* */
+	__le32 reserved;
+	__u8 type[QTFS_MOUNT_TYPE_MAX + 1];	/* of the file system, and zeros */
+};
+QTFS_ASSERT(sizeof(struct qtfs_mount) == 40);
+
+/* MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW */
+#define QTFS_UMOUNT_ALL		0x0fu
+
+struct qtfs_umount {
+	__le32 flags;
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_umount) == 8);
+
+/*
  * NOTIFY, from the server, unasked: a row of qtfs_event, each padded with zeros
  * to eight bytes.  Whatever changed was changed by somebody else than this
  * session, and belongs to a file that it has a node of.

@@ -6,6 +6,7 @@
 #ifndef QTFS_ENGINE_CALL_HH
 #define QTFS_ENGINE_CALL_HH
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,9 +18,14 @@
 
 namespace qtfs::engine {
 
+// Asks the module to let go of what no request is at on a descriptor's mount; how many
+// open files clients have there, or -1.
+using LetGo = std::function<int(int fd)>;
+
 struct Call {
   Slot &slot;
   Judge &judge;
+  const LetGo &let_go;
 
   const char *name(unsigned which = 0) const { return slot.name(which).c_str(); }
 
@@ -107,6 +113,9 @@ int exec_getxattr(Call &call);
 int exec_setxattr(Call &call);
 int exec_listxattr(Call &call);
 int exec_removexattr(Call &call);
+
+int exec_mount(Call &call);
+int exec_umount(Call &call);
 
 } // namespace qtfs::engine
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <sys/ioctl.h>
 
 #include "fd.hh"
 #include "result.hh"
@@ -49,6 +50,9 @@ public:
 
   std::error_code ready() { return call(QTFS_CHANNEL_READY, 0); }
   std::error_code next(int index) { return call(QTFS_CHANNEL_NEXT, index); }
+  // See channel.h; how many open files there are, -1 if that can't be told.
+  int let_go(int fd) { return ::ioctl(fd_.get(), QTFS_CHANNEL_LET_GO, fd); }
+  std::error_code mounts_changed() { return call(QTFS_CHANNEL_MOUNTS, 0); }
   std::error_code stop() { return call(QTFS_CHANNEL_STOP, 0); }
 
 private:

@@ -34,6 +34,12 @@ public:
   // one has nothing to do.
   bool gets_on();
 
+  // Something was mounted or unmounted on this machine.
+  void mounts_changed() { channel_.mounts_changed(); }
+  // To be called now and then: what clients haven't used for a while mustn't keep a
+  // file system from being unmounted.
+  void let_go_of_idle() { channel_.let_go(-1); }
+
   // Takes no more requests and waits for those being executed.
   void stop();
 

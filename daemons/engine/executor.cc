@@ -48,6 +48,8 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
   table[QTFS_OP_SETXATTR] = exec_setxattr;
   table[QTFS_OP_LISTXATTR] = exec_listxattr;
   table[QTFS_OP_REMOVEXATTR] = exec_removexattr;
+  table[QTFS_OP_MOUNT] = exec_mount;
+  table[QTFS_OP_UMOUNT] = exec_umount;
   return table;
 }();
 
@@ -83,7 +85,7 @@ int Executor::execute(Slot &slot)
 
   const std::shared_ptr<const Whitelist> whitelist = policy_.current();
   Judge judge(*whitelist);
-  Call call = {slot, judge};
+  Call call = {slot, judge, let_go_};
   const int status = handler(call);
   crash_point(op, Phase::Executed);
   if (status == EACCES)

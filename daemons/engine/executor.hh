@@ -6,6 +6,7 @@
 #ifndef QTFS_ENGINE_EXECUTOR_HH
 #define QTFS_ENGINE_EXECUTOR_HH
 
+#include <functional>
 #include <optional>
 
 #include "credentials.hh"
@@ -16,9 +17,12 @@ namespace qtfs::engine {
 
 class Executor {
 public:
-  // On the thread that @credentials is about.  @policy outlives the object.
-  Executor(const Policy &policy, Credentials credentials)
-      : policy_(policy), credentials_(std::move(credentials))
+  // On the thread that @credentials is about.  @policy outlives the object.  @let_go:
+  // see call.hh.
+  Executor(
+    const Policy &policy, Credentials credentials,
+    std::function<int(int fd)> let_go = [](int) { return 0; })
+      : policy_(policy), credentials_(std::move(credentials)), let_go_(std::move(let_go))
   {
   }
 
@@ -33,6 +37,7 @@ private:
 
   const Policy &policy_;
   Credentials credentials_;
+  std::function<int(int fd)> let_go_;
   std::optional<Refusal> refusal_;
 };
 

@@ -2,6 +2,7 @@
 //
 // qtfs-engine: starts, reloads and stops the engine, and says so.
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include "engine.hh"
 #include "log.hh"
 #include "logging.hh"
+#include "mount_watch.hh"
 #include "options.hh"
 
 namespace qtfs::engine {
@@ -98,17 +100,31 @@ int watchdog_interval()
   return ::sd_watchdog_enabled(0, &usec) > 0 ? static_cast<int>(usec / 2000) : -1;
 }
 
+// The sooner of two times to wait, of which -1 is never.
+int sooner(int a, int b)
+{
+  return a < 0 ? b : b < 0 ? a : std::min(a, b);
+}
+
+constexpr int idle_interval = 5000; // ms
+
 // Returns when the engine shall end; the exit status.
 int wait_for_end(Engine &engine, Commands &commands, int control, int signals, const Alarm &alarm)
 {
-  std::array<pollfd, 3> events = {
-    {{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}, {control, POLLIN, 0}}};
+  std::array<pollfd, 4> events = {
+    {{signals, POLLIN, 0}, {alarm.fd(), POLLIN, 0}, {control, POLLIN, 0}, {-1, 0, 0}}};
   const int interval = watchdog_interval();
+  MountWatch mounts;
 
   for (;;) {
-    const int n = ::poll(events.data(), events.size(), interval);
+    events[3] = mounts.poll_for();
+    const int n = ::poll(events.data(), events.size(),
+                         sooner(sooner(interval, idle_interval), mounts.due_in()));
     if (interval > 0 && engine.gets_on())
       ::sd_notify(0, "WATCHDOG=1");
+    if (mounts.take(events[3].revents))
+      engine.mounts_changed();
+    engine.let_go_of_idle();
     if (n <= 0)
       continue;
     if (events[1].revents)

@@ -37,7 +37,8 @@ std::error_code Worker::serve()
   if (!credentials)
     return credentials.error();
 
-  Executor executor(policy_, std::move(*credentials));
+  Executor executor(policy_, std::move(*credentials),
+                    [this](int fd) { return channel_.let_go(fd); });
   Slot &slot = slot_.slot;
   CrashMark mark;
   for (;;) {

@@ -49,6 +49,7 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->dir_state = 0;
 	qi->dir_lookups = 0;
 	qi->dir_looked_up = 0;
+	qi->place = 0;
 	qi->listing = NULL;
 	qi->deferred = NULL;
 	atomic_set(&qi->uds_names, 0);

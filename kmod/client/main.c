@@ -102,6 +102,9 @@ static int __init qtfs_init(void)
 	error = qtfs_uds_init();
 	if (error)
 		goto err_uds;
+	error = qtfs_control_init();
+	if (error)
+		goto err_control;
 	qtfs_debugfs_init();
 	error = register_filesystem(&qtfs_type);
 	if (error)
@@ -110,6 +113,8 @@ static int __init qtfs_init(void)
 
 err_register:
 	qtfs_debugfs_exit();
+	qtfs_control_exit();
+err_control:
 	qtfs_uds_exit();
 err_uds:
 	qtfs_pcie_exit();
@@ -132,6 +137,7 @@ static void __exit qtfs_exit(void)
 {
 	unregister_filesystem(&qtfs_type);
 	qtfs_debugfs_exit();
+	qtfs_control_exit();
 	qtfs_uds_exit();
 	qtfs_pcie_exit();
 	qtfs_sysfs_exit();

@@ -26,14 +26,32 @@ void qtfs_dentry_expire(struct dentry *dentry)
 
 /*
  * d_time is the time, in jiffies, when a name expires, but 0 means at once; its
- * lowest bits are those of the super block's expiry when it was looked up, and
+ * lowest bits are those of what may expire all names when it was looked up, and
  * whether READDIR brought the name and nobody has used it yet.
  */
-#define EXPIRY_BITS	4
+#define EXPIRY_BITS	(BITS_PER_LONG == 64 ? 20 : 4)
 #define EXPIRY_MASK	((1UL << EXPIRY_BITS) - 1)
 #define PRIMED		BIT(EXPIRY_BITS)
 #define TIME_SHIFT	(EXPIRY_BITS + 1)
 #define TIME_MASK	(~0UL << TIME_SHIFT)
+
+/*
+ * Names in @dir are of the super block's expiry, and of the path that the directory had:
+ * where it is mounted twice on the server, it has one place here, the latest, and
+ * the nodes of its names belong to the other.
+ */
+static unsigned long names_expiry(const struct qtfs_sb *sbi, const struct inode *dir)
+{
+	unsigned int expiry = atomic_read(&sbi->expiry) + READ_ONCE(qtfs_i(dir)->place);
+
+	return expiry & EXPIRY_MASK;
+}
+
+/* The path of directory @inode is another one. */
+static void names_expire(struct inode *inode)
+{
+	WRITE_ONCE(qtfs_i(inode)->place, qtfs_i(inode)->place + 1);
+}
 
 /*
  * Lets an answer of @age about the name of @dentry be believed.  The dentry has
@@ -43,7 +61,7 @@ static void dentry_believe(struct dentry *dentry, const struct qtfs_age *age)
 {
 	struct qtfs_sb *sbi = qtfs_sb(dentry->d_sb);
 	unsigned long ttl = d_really_is_negative(dentry) ? sbi->negative_ttl : sbi->entry_ttl;
-	unsigned long expiry = atomic_read(&sbi->expiry) & EXPIRY_MASK;
+	unsigned long expiry = names_expiry(sbi, d_inode(dentry->d_parent));
 
 	if (!ttl || qtfs_uncached(d_inode(dentry->d_parent))) {
 		qtfs_dentry_expire(dentry);
@@ -58,8 +76,14 @@ static bool dentry_expired(const struct dentry *dentry)
 {
 	unsigned long time = READ_ONCE(dentry->d_time);
 	unsigned long now = jiffies;
-	unsigned long expiry = atomic_read(&qtfs_sb(dentry->d_sb)->expiry) & EXPIRY_MASK;
+	const struct inode *dir;
+	unsigned long expiry;
 
+	/* The directory may be another one in the next moment, and this one on its way out. */
+	rcu_read_lock();
+	dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+	expiry = dir ? names_expiry(qtfs_sb(dentry->d_sb), dir) : ~0UL;
+	rcu_read_unlock();
 	now <<= TIME_SHIFT;
 	return !time || (time & EXPIRY_MASK) != expiry ||
 	       time_after_eq(now, time & TIME_MASK);
@@ -130,6 +154,8 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 		return 0;
 	}
 	qtfs_dir_used(d_inode(parent), 0);
+	if (S_ISDIR(inode->i_mode) && number != qtfs_dentry_node(dentry, &epoch))
+		names_expire(inode);
 	qtfs_dentry_adopt(dentry, number, &age);
 	qtfs_update_inode(inode, &rep.attr, &age);
 	dentry_believe(dentry, &age);
@@ -201,6 +227,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		/* A directory that moved on the server: its old dentry gets the node. */
 		struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
 
+		names_expire(d_inode(alias));
 		qtfs_dentry_adopt(alias, node->number, age);
 		kfree(node);
 		dentry_believe(alias, age);
@@ -252,6 +279,8 @@ static bool prime_known(struct dentry *dentry, const struct qtfs_entry_rep *rep,
 
 	if (d_really_is_negative(dentry) || !qtfs_same_file(d_inode(dentry), &rep->attr))
 		return false;
+	if (expired && d_is_dir(dentry))
+		names_expire(d_inode(dentry));
 	qtfs_dentry_adopt(dentry, le64_to_cpu(rep->node), age);
 	qtfs_update_inode(d_inode(dentry), &rep->attr, age);
 	dentry_believe(dentry, age);

@@ -390,6 +390,7 @@ struct qtfs_inode {
 	unsigned long dir_state;	/* bits QTFS_DIR_*, see dir.c */
 	unsigned int dir_lookups;	/* names looked up one by one; likewise */
 	unsigned long dir_looked_up;	/* when, in jiffies */
+	unsigned int place;		/* counts the paths that a directory had; namei.c */
 	struct qtfs_buf *listing;	/* a directory's names, see listing.c; and their age */
 	u64 listing_version;
 	unsigned long listing_expires;
@@ -625,6 +626,10 @@ int qtfs_uds_connect(struct inode *inode);
 void qtfs_uds_name_gone(const struct dentry *dentry, struct inode *inode);
 void qtfs_uds_evict(struct inode *inode);
 void qtfs_uds_made(struct inode *inode);
+
+/* control.c */
+int qtfs_control_init(void);
+void qtfs_control_exit(void);
 
 /* ticket.c */
 long qtfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

@@ -16,7 +16,8 @@
  *	RENAME			ENOENT		done, if the new name leads to the file
  *	RENAME (EXCHANGE)			repeated, if the old name leads to the file
  *	WRITE (APPEND, FIFO, sysfs ...),
- *	FALLOCATE (COLLAPSE, INSERT)		never repeated: EIO
+ *	FALLOCATE (COLLAPSE, INSERT),
+ *	MOUNT, UMOUNT				never repeated: EIO
  *
  * Somebody else may have removed and made the same names in the meantime; nothing
  * tells that apart.
@@ -74,6 +75,9 @@ int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc)
 	case QTFS_OP_FALLOCATE:
 		return fallocate->mode & cpu_to_le32(FALLOC_FL_COLLAPSE_RANGE |
 						     FALLOC_FL_INSERT_RANGE) ? -EIO : 1;
+	case QTFS_OP_MOUNT:
+	case QTFS_OP_UMOUNT:
+		return -EIO;
 	case QTFS_OP_RENAME:
 		return !(rename->flags & cpu_to_le32(RENAME_EXCHANGE)) ||
 		       leads_to_it(session, rpc, 0);

@@ -41,6 +41,7 @@
 
 #include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/cred.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -155,6 +156,22 @@ static struct qtfsd_call *queue_take(void)
 	return call;
 }
 
+/* What the call names is needed now.  The one that a client knows already may be gone. */
+static int recall_nodes(struct qtfsd_call *call)
+{
+	int error = qtfsd_node_recall(&call->node[0]);
+
+	if (!error)
+		error = qtfsd_node_recall(&call->node[1]);
+	if (error == -ESTALE && call->node[1] && !call->node[1]->file &&
+	    (call->info->flags & QTFS_MAY_NODE2) && qtfsd_call_op(call) == QTFS_OP_LOOKUP) {
+		qtfsd_node_put(call->node[1]);
+		call->node[1] = NULL;
+		error = 0;
+	}
+	return error;
+}
+
 /* Waits for a call and leaves it in the slot. */
 static int next_fetch(struct qtfsd_cslot *cslot)
 {
@@ -179,11 +196,12 @@ static int next_fetch(struct qtfsd_cslot *cslot)
 			continue;
 		trace_qtfsd_call_fetched(cslot->call, 0);
 		qtfsd_actor_enter(cslot->call);
-		error = qtfsd_cslot_fill(channel, cslot);
+		error = recall_nodes(cslot->call) ?: qtfsd_cslot_fill(channel, cslot);
 		if (!error)
 			return 0;
 		qtfsd_actor_leave(cslot->call);
-		qtfsd_log(QTFSD_LOG_ERROR, "no descriptors for the engine (%d)", error);
+		if (error == -EMFILE || error == -ENFILE)
+			qtfsd_log(QTFSD_LOG_ERROR, "no descriptors for the engine (%d)", error);
 		/* EMFILE is the engine's own business. */
 		qtfsd_reply(cslot->call, error == -EMFILE ? -ENFILE : error);
 		cslot->call = NULL;
@@ -303,7 +321,7 @@ static int channel_ready(void)
 		return error;
 
 	wake_up_all(&channel->wait);
-	qtfsd_sessions_new_policy();
+	qtfsd_sessions_expire();
 	qtfsd_log(QTFSD_LOG_INFO, "engine %d is ready, policy %llu", task_tgid_nr(current), policy);
 	return 0;
 }
@@ -330,6 +348,11 @@ static long channel_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return channel_next(arg);
 	case QTFS_CHANNEL_STOP:
 		return channel_stop();
+	case QTFS_CHANNEL_LET_GO:
+		return qtfsd_let_go(arg);
+	case QTFS_CHANNEL_MOUNTS:
+		qtfsd_sessions_expire();
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -358,6 +381,7 @@ static int channel_open(struct inode *inode, struct file *file)
 		return -EPERM;
 	if (test_and_set_bit_lock(0, &channel->opened))
 		return -EBUSY;
+	channel->cred = get_cred(file->f_cred);
 	return stream_open(inode, file);
 }
 
@@ -382,6 +406,7 @@ static int channel_release(struct inode *inode, struct file *file)
 	else if (channel->setup)
 		WRITE_ONCE(channel->crashes, channel->crashes + 1);
 
+	put_cred(channel->cred);
 	channel->nr_cslots = 0;
 	channel->setup = false;
 	channel->stopped = false;

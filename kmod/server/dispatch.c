@@ -110,9 +110,15 @@ static void do_echo(struct qtfsd_call *call)
 
 static void do_syncfs(struct qtfsd_call *call)
 {
-	struct super_block *sb = call->node[0]->file->f_path.dentry->d_sb;
+	struct super_block *sb;
 	int error;
 
+	/* Clients name the root of their mount, which stays. */
+	if (!call->node[0]->file) {
+		qtfsd_reply(call, -ESTALE);
+		return;
+	}
+	sb = call->node[0]->file->f_path.dentry->d_sb;
 	down_read(&sb->s_umount);
 	error = sync_filesystem(sb);
 	up_read(&sb->s_umount);

@@ -12,6 +12,9 @@
  * sets it before it empties the table: one of them finds the node, and xa_erase()
  * gives it to one of them.
  *
+ * A node that nobody uses may go away, and another one of its number comes into its
+ * place: see away.c.
+ *
  * The client may say anything: a number that was never handed out and one that
  * was forgotten find nothing, here and in FORGET.
  */
@@ -26,7 +29,9 @@ static void node_release(struct kref *ref)
 	struct qtfsd_node *node = container_of(ref, struct qtfsd_node, ref);
 
 	qtfsd_mark_put(node->session, node->mark);
-	qtfsd_fput(node->file);
+	if (node->file)
+		qtfsd_fput(node->file);
+	qtfsd_away_free(node->away);
 	kfree_rcu(node, rcu);
 }
 
@@ -37,8 +42,9 @@ void qtfsd_node_put(struct qtfsd_node *node)
 }
 
 /* Takes @node out of the table, if it is still there, and drops the table's reference. */
-static bool node_erase(struct qtfsd_session *session, struct qtfsd_node *node)
+bool qtfsd_node_erase(struct qtfsd_node *node)
 {
+	struct qtfsd_session *session = node->session;
 	u32 index = qtfsd_number_index(node->number);
 
 	if (xa_cmpxchg(&session->nodes, index, node, NULL, 0) != node)
@@ -64,7 +70,7 @@ struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *f
 		qtfsd_fput(file);
 		return ERR_PTR(-ELOOP);
 	}
-	node = kmalloc(sizeof(*node), GFP_KERNEL);
+	node = kzalloc(sizeof(*node), GFP_KERNEL);
 	if (!node) {
 		qtfsd_fput(file);
 		return ERR_PTR(-ENOMEM);
@@ -72,6 +78,7 @@ struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *f
 	kref_init(&node->ref);
 	node->session = session;
 	node->file = file;
+	node->used = jiffies;
 	node->attach_root = attach_root;
 	node->mark = qtfsd_mark_get(session, &file->f_path);
 	if (IS_ERR(node->mark)) {
@@ -92,10 +99,14 @@ struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *f
 	kref_get(&node->ref);
 	atomic_inc(&session->nr_nodes);
 	xa_store(&session->nodes, index, node, GFP_KERNEL);	/* reserved: can't fail */
+	if (attach_root)
+		WRITE_ONCE(session->root_mnt, file->f_path.mnt);
+	else if (file->f_path.mnt != READ_ONCE(session->root_mnt))
+		xa_set_mark(&session->nodes, index, QTFSD_ELSEWHERE);
 
 	smp_mb();	/* pairs with session_end() */
 	if (READ_ONCE(session->dead)) {
-		node_erase(session, node);
+		qtfsd_node_erase(node);
 		qtfsd_node_put(node);
 		return ERR_PTR(-ESTALE);
 	}
@@ -112,18 +123,26 @@ struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number)
 	if (node && (node->number != number || !kref_get_unless_zero(&node->ref)))
 		node = NULL;
 	rcu_read_unlock();
+	if (node)
+		WRITE_ONCE(node->used, jiffies);
 	return node;
 }
 
 void qtfsd_node_forget(struct qtfsd_session *session, u64 number)
 {
-	struct qtfsd_node *node = qtfsd_node_get(session, number);
+	struct qtfsd_node *node;
+	bool erased;
 
-	if (!node || !node_erase(session, node)) {
+	/* Another one of that number takes its place when it goes away or comes back. */
+	do {
+		node = qtfsd_node_get(session, number);
+		erased = node && qtfsd_node_erase(node);
+		qtfsd_node_put(node);
+	} while (node && !erased);
+	if (!erased) {
 		this_cpu_inc(session->stats->forgot_unknown);
 		this_cpu_inc(qtfsd.stats->forgot_unknown);
 	}
-	qtfsd_node_put(node);
 }
 
 /* The session is dead. */
@@ -132,8 +151,10 @@ void qtfsd_nodes_forget_all(struct qtfsd_session *session)
 	struct qtfsd_node *node;
 	unsigned long index;
 
-	xa_for_each(&session->nodes, index, node) {
-		node_erase(session, node);
+	/* As there, and those that are being made see that the session is dead. */
+	while (!xa_empty(&session->nodes)) {
+		xa_for_each(&session->nodes, index, node)
+			qtfsd_node_erase(node);
 		cond_resched();
 	}
 }

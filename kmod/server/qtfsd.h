@@ -48,6 +48,7 @@
 
 struct fsnotify_group;
 struct qtfs_key;
+struct qtfsd_away;
 struct qtfsd_mark;
 struct qtfsd_call;
 struct qtfsd_peer;
@@ -71,10 +72,15 @@ struct qtfsd_node {
 	u64 number;
 	struct qtfsd_session *session;	/* outlives its nodes */
 	struct qtfsd_mark *mark;	/* NULL: nothing is told of it */
-	struct file *file;		/* O_PATH: pins mount and dentry */
+	struct file *file;		/* O_PATH: pins mount and dentry; NULL: it is away */
+	struct qtfsd_away *away;	/* then: how to find it again, see away.c */
+	unsigned long used;		/* jiffies, the last time */
 	bool attach_root;		/* ATTACH led to it */
 	struct rcu_head rcu;
 };
+
+/* Nodes in session->nodes that are held, and on another mount than the root. */
+#define QTFSD_ELSEWHERE		XA_MARK_1
 
 struct qtfsd_open {
 	struct kref ref;
@@ -142,6 +148,7 @@ struct qtfsd_session {
 	struct delayed_work lease_work;	/* has a reference while it's queued */
 
 	struct xarray nodes;		/* index -> struct qtfsd_node */
+	struct vfsmount *root_mnt;	/* of what ATTACH led to; only compared */
 	struct xarray opens;
 	atomic_t nr_nodes;
 	atomic_t nr_opens;
@@ -295,6 +302,7 @@ struct qtfsd_channel {
 	struct list_head queue;		/* calls that wait, oldest first */
 	wait_queue_head_t wait;
 	unsigned long opened;		/* bit 0: an engine has the device open */
+	const struct cred *cred;	/* of who has it open */
 	bool setup;
 	bool ready;			/* hands out calls */
 	bool stopped;			/* never again until the device is closed */
@@ -475,7 +483,8 @@ struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct q
 struct qtfsd_session *qtfsd_session_get(const u8 *client, u64 epoch);
 void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
-void qtfsd_sessions_new_policy(void);
+void qtfsd_sessions_expire(void);
+struct qtfsd_session *qtfsd_session_next(struct qtfsd_session *session);
 void qtfsd_sessions_end(void);
 void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq);
 enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);
@@ -488,6 +497,12 @@ struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number);
 void qtfsd_node_put(struct qtfsd_node *node);
 void qtfsd_node_forget(struct qtfsd_session *session, u64 number);
 void qtfsd_nodes_forget_all(struct qtfsd_session *session);
+bool qtfsd_node_erase(struct qtfsd_node *node);
+
+/* away.c */
+int qtfsd_let_go(int fd);
+int qtfsd_node_recall(struct qtfsd_node **nodep);
+void qtfsd_away_free(struct qtfsd_away *away);
 
 /* open.c */
 struct qtfsd_open *qtfsd_open_make(struct qtfsd_session *session, struct file *file, u32 flags,
@@ -529,6 +544,8 @@ int qtfsd_uds_register(void);
 void qtfsd_uds_unregister(void);
 
 /* slot.c */
+#define QTFSD_PATH_BUFFER	(QTFS_SLOT_PATH_SIZE + 16)	/* for qtfsd_tell_path() */
+const char *qtfsd_tell_path(const struct path *path, char *buf, bool *deleted);
 void qtfsd_cslot_layout(struct qtfsd_channel *channel);
 struct qtfsd_cslot *qtfsd_cslot_alloc(const struct qtfsd_channel *channel);
 void qtfsd_cslot_free(struct qtfsd_cslot *cslot);

@@ -335,8 +335,8 @@ static void lease_work(struct work_struct *work)
 	qtfsd_session_put(session);
 }
 
-/* What the policy allowed is to be asked again by every client. */
-void qtfsd_sessions_new_policy(void)
+/* All that clients know, and what the policy allowed them, is to be asked again. */
+void qtfsd_sessions_expire(void)
 {
 	struct qtfsd_session *session;
 
@@ -344,6 +344,22 @@ void qtfsd_sessions_new_policy(void)
 	list_for_each_entry(session, &qtfsd.sessions, list)
 		qtfsd_notify_all(session);
 	mutex_unlock(&qtfsd.lock);
+}
+
+/* Of all sessions the next one after @session, whose reference it takes over; NULL: the first. */
+struct qtfsd_session *qtfsd_session_next(struct qtfsd_session *session)
+{
+	struct qtfsd_session *each, *next = NULL;
+
+	mutex_lock(&qtfsd.lock);
+	list_for_each_entry(each, &qtfsd.sessions, list)
+		if ((!session || each->id > session->id) && (!next || each->id < next->id))
+			next = each;
+	if (next)
+		kref_get(&next->ref);
+	mutex_unlock(&qtfsd.lock);
+	qtfsd_session_put(session);
+	return next;
 }
 
 /* Ends every session that has no connection; no new one comes, none is made. */

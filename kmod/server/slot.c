@@ -23,7 +23,7 @@
 
 /* d_path() may append this, and it isn't part of the path. */
 #define DELETED		" (deleted)"
-#define PATH_BUFFER	(QTFS_SLOT_PATH_SIZE + sizeof(DELETED))
+static_assert(sizeof(DELETED) <= QTFSD_PATH_BUFFER - QTFS_SLOT_PATH_SIZE);
 
 /* Where the parts of a slot are. */
 void qtfsd_cslot_layout(struct qtfsd_channel *channel)
@@ -44,7 +44,7 @@ struct qtfsd_cslot *qtfsd_cslot_alloc(const struct qtfsd_channel *channel)
 	if (!cslot)
 		return NULL;
 	cslot->mem = vmalloc_user(channel->stride);
-	cslot->path = kvmalloc(PATH_BUFFER, GFP_KERNEL);
+	cslot->path = kvmalloc(QTFSD_PATH_BUFFER, GFP_KERNEL);
 	cslot->note = kmalloc(QTFS_SLOT_NOTE_SIZE, GFP_KERNEL);
 	if (!cslot->mem || !cslot->path || !cslot->note) {
 		qtfsd_cslot_free(cslot);
@@ -62,12 +62,12 @@ void qtfsd_cslot_free(struct qtfsd_cslot *cslot)
 }
 
 /*
- * Makes the path of @path, as the calling thread sees it, in @buf of PATH_BUFFER
+ * Makes the path of @path, as the calling thread sees it, in @buf of QTFSD_PATH_BUFFER
  * bytes, and returns where it begins: NULL if it can't be told, because it is
  * too long, or not below the thread's root, where d_path() would name another
  * file.
  */
-static const char *tell_path(const struct path *path, char *buf, bool *deleted)
+const char *qtfsd_tell_path(const struct path *path, char *buf, bool *deleted)
 {
 	struct path root;
 	unsigned int try;
@@ -76,7 +76,7 @@ static const char *tell_path(const struct path *path, char *buf, bool *deleted)
 
 	for (try = 0; try < 3; try++) {
 		*deleted = d_unlinked(path->dentry);
-		p = d_path(path, buf, PATH_BUFFER);
+		p = d_path(path, buf, QTFSD_PATH_BUFFER);
 		if (IS_ERR(p))
 			return NULL;
 		get_fs_root(current->fs, &root);
@@ -102,7 +102,7 @@ static u32 put_path(const struct file *file, char *buf, void *to, bool *deleted)
 	*deleted = false;
 	if (!file)
 		return 0;
-	path = tell_path(&file->f_path, buf, deleted);
+	path = qtfsd_tell_path(&file->f_path, buf, deleted);
 	len = path ? strlen(path) : 0;
 	if (len >= QTFS_SLOT_PATH_SIZE)
 		len = 0;

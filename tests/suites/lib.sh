@@ -104,7 +104,7 @@ declare -A ERRNO=(
 	[ETIMEDOUT]="Connection timed out" [ECONNREFUSED]="Connection refused" [EHOSTDOWN]="Host is down"
 	[EHOSTUNREACH]="No route to host" [EALREADY]="Operation already in progress" [EINPROGRESS]="Operation now in progress"
 	[ESTALE]="Stale file handle" [EDQUOT]="Disk quota exceeded" [ECANCELED]="Operation canceled"
-	[ENOMEDIUM]="No medium found"
+	[ENOMEDIUM]="No medium found" [ENOTBLK]="Block device required"
 )
 
 # ---- machines ----

@@ -27,8 +27,9 @@ struct Frame {
 
 const std::string &sample_name(unsigned kind)
 {
-  static const std::vector<std::string> names = {"",          "name",   "/a/path",
-                                                 "../target", "user.x", "host 1"};
+  static const std::vector<std::string> names = {
+    "", "name", "/a/path", "../target", "user.x", "host 1", "any text",
+  };
 
   return names.at(kind);
 }
@@ -298,6 +299,28 @@ TEST(Frame, TakesNamesOfEveryLengthThatIsAllowed)
     set_name(frame, name);
     EXPECT_EQ(check_request(frame), QTFS_FRAME_OK) << name;
   }
+}
+
+// A type of a file system is a word, and ends inside of the body.
+TEST(Frame, ChecksTheBodyOfMount)
+{
+  const auto check = [](__u32 flags, std::string_view type) {
+    Frame frame = good_request(QTFS_OP_MOUNT);
+    qtfs_mount body = {};
+
+    body.flags = le(flags);
+    std::memcpy(body.type, type.data(), std::min(type.size(), sizeof(body.type)));
+    std::memcpy(frame.args.data(), &body, sizeof(body));
+    return check_request(frame);
+  };
+
+  EXPECT_EQ(check(1, "ext4"), QTFS_FRAME_OK);
+  EXPECT_EQ(check(0, ""), QTFS_FRAME_OK);
+  EXPECT_EQ(check(0, std::string(31, 'x')), QTFS_FRAME_OK);
+  EXPECT_EQ(check(0, std::string(32, 'x')), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(0, "a b"), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(0, std::string_view("a\0b", 3)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(0x200, "ext4"), QTFS_FRAME_BAD_FIELD);
 }
 
 // What is accepted must be inside of what was received, and mutations of good

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/qtfs on a client: what programs ask the server of a mount for that no file
+ * operation says.  Objects are named by descriptors of files on the mount, O_PATH as well.
+ *
+ * The caller is who calls the ioctl; its capabilities count here and on the server.
+ */
+#ifndef QTFS_CTL_H
+#define QTFS_CTL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define QTFS_CTL_DEV	"/dev/qtfs"
+#define QTFS_CTL_TYPE	0xf8
+
+/*
+ * mount(2) on the server.  EXDEV: source is of another mount than target; EINVAL: target
+ * isn't on a mount of qtfs, or is its root.  CAP_SYS_ADMIN.
+ */
+struct qtfs_ctl_mount {
+	__s32 target;
+	__s32 source;		/* MS_BIND, MS_MOVE: what is bound or moved; else -1 */
+	__u64 flags;		/* MS_* */
+	__u64 name;		/* pointers to strings, 0 for none: the source as text, */
+	__u64 type;		/* the type of the file system */
+	__u64 options;		/* and its options */
+};
+#define QTFS_CTL_MOUNT	_IOW(QTFS_CTL_TYPE, 1, struct qtfs_ctl_mount)
+
+/* umount2(2) on the server, of what is mounted at target there.  CAP_SYS_ADMIN. */
+struct qtfs_ctl_umount {
+	__s32 target;
+	__u32 flags;		/* MNT_* */
+};
+#define QTFS_CTL_UMOUNT	_IOW(QTFS_CTL_TYPE, 2, struct qtfs_ctl_umount)
+
+#endif /* QTFS_CTL_H */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// mount.qtfs and umount.qtfs: what mount(8) and umount(8) call for the types qtfs and
+// qtfs.TYPE.  A mount of qtfs itself they make as for any other file system; the others
+// are made on the server.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/core.h>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include "mountinfo.hh"
+#include "options.hh"
+#include "remote.hh"
+
+namespace qtfs::mount {
+
+namespace {
+
+constexpr int failed = 32; // as mount(8) has it
+constexpr int wrong_usage = 1;
+
+int complain(std::string_view program, std::string_view what, int status)
+{
+  fmt::print(stderr, "{}: {}\n", program, what);
+  return status;
+}
+
+int execute(std::vector<std::string> words)
+{
+  std::vector<char *> argv;
+
+  argv.reserve(words.size() + 1);
+  for (std::string &word : words)
+    argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  return complain(words[0], std::strerror(errno), failed);
+}
+
+// As mount(8) does without a helper; paths have been made what they should be.
+int mount_locally(const MountLine &line)
+{
+  std::vector<std::string> words = {"/bin/mount", "-i", "-t", "qtfs"};
+
+  if (::geteuid() == 0)
+    words.emplace_back("-c");
+  if (line.fake)
+    words.emplace_back("-f");
+  if (!line.options.empty())
+    words.insert(words.end(), {"-o", line.options});
+  words.insert(words.end(), {"--", line.source, line.directory});
+  return execute(std::move(words));
+}
+
+std::string reason(std::error_code error)
+{
+  switch (error.value()) {
+  case EACCES:
+    return error.message() + ": the server's whitelist, [Remotemount] or [Mount]";
+  case EPERM:
+    return error.message() + ": it takes CAP_SYS_ADMIN, here and on the server";
+  case ENODEV:
+    return error.message() + ": no type of file system that the server mounts for clients";
+  default:
+    return error.message();
+  }
+}
+
+int mount(int argc, char **argv)
+{
+  const Result<MountLine, std::string> line = parse_mount_line(argc, argv);
+
+  if (!line)
+    return complain("mount.qtfs", line.error(), wrong_usage);
+  if (line->type == "qtfs")
+    return mount_locally(*line);
+  const std::size_t dot = line->type.find('.');
+  if (dot == std::string::npos || line->type.substr(0, dot) != "qtfs")
+    return complain("mount.qtfs", line->type + ": the type is qtfs or qtfs.TYPE", wrong_usage);
+
+  const Result<MountCall, std::string> call = mount_call(line->type.substr(dot + 1), line->options);
+  if (!call)
+    return complain("mount.qtfs", call.error(), wrong_usage);
+  if (line->fake)
+    return 0;
+  if (const std::error_code error = mount_remotely(line->source, line->directory, *call))
+    return complain("mount.qtfs",
+                    fmt::format("{} on {}: {}", line->source, line->directory, reason(error)),
+                    failed);
+  return 0;
+}
+
+// Whether a mount of this machine is there.  Looks at the list alone, as the server may be
+// gone.
+bool is_local_mount(const std::string &directory)
+{
+  const std::vector<MountInfo> mounts = read_mountinfo();
+
+  return std::ranges::find(mounts, directory, &MountInfo::point) != mounts.end();
+}
+
+int umount(int argc, char **argv)
+{
+  const Result<UmountLine, std::string> line = parse_umount_line(argc, argv);
+
+  if (!line)
+    return complain("umount.qtfs", line.error(), wrong_usage);
+  if (is_local_mount(line->directory)) {
+    std::vector<std::string> words = {"/bin/umount", "-i"};
+
+    if (::geteuid() == 0)
+      words.emplace_back("-c");
+    if (line->lazy)
+      words.emplace_back("-l");
+    if (line->force)
+      words.emplace_back("-f");
+    words.insert(words.end(), {"--", line->directory});
+    return execute(std::move(words));
+  }
+  if (const std::error_code error = unmount_remotely(*line))
+    return complain("umount.qtfs", fmt::format("{}: {}", line->directory, reason(error)), failed);
+  return 0;
+}
+
+} // namespace
+
+} // namespace qtfs::mount
+
+int main(int argc, char **argv)
+{
+  const std::string_view name = argc ? argv[0] : "";
+
+  return name.substr(name.rfind('/') + 1).starts_with("umount") ? qtfs::mount::umount(argc, argv)
+                                                                : qtfs::mount::mount(argc, argv);
+}

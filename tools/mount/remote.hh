@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// Mounts on the server of a mount of qtfs, asked for by /dev/qtfs.
+
+#ifndef QTFS_MOUNT_REMOTE_HH
+#define QTFS_MOUNT_REMOTE_HH
+
+#include <string>
+#include <system_error>
+
+#include "options.hh"
+
+namespace qtfs::mount {
+
+std::error_code mount_remotely(const std::string &source, const std::string &directory,
+                               const MountCall &call);
+std::error_code unmount_remotely(const UmountLine &line);
+
+// What the server calls a file that is called @path here; @path if it isn't on the mount of
+// qtfs that @mounted is on.
+std::string server_path(const std::string &path, const std::string &mounted);
+
+} // namespace qtfs::mount
+
+#endif
