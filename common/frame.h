@@ -295,6 +295,12 @@ static inline int qtfs_hello_ok(const struct qtfs_hello *body)
 	       !(qtfs_le16(body->flags) & ~QTFS_HELLO_ALL);
 }
 
+static inline int qtfs_handle_ok(const struct qtfs_handle *handle)
+{
+	return handle->len <= QTFS_HANDLE_BYTES && !(handle->len % 4) &&
+	       !handle->reserved[0] && !handle->reserved[1];
+}
+
 /* Two fields of 32 bits, the first with no bits but those of @known. */
 static inline int qtfs_flags_ok(__le32 flags, __le32 reserved, __u32 known)
 {
@@ -369,7 +375,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 	case QTFS_OP_FIND: {
 		const struct qtfs_find *find = (const struct qtfs_find *)body;
 
-		return !find->reserved && !(qtfs_le32(find->type) & ~0170000u);
+		return !find->reserved && !(qtfs_le32(find->type) & ~0170000u) &&
+		       qtfs_handle_ok(&find->handle);
 	}
 	case QTFS_OP_ECHO:
 		return !((const struct qtfs_echo *)body)->reserved;

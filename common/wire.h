@@ -211,6 +211,20 @@ struct qtfs_hello_rep {
 };
 QTFS_ASSERT(sizeof(struct qtfs_hello_rep) == 48);
 
+/*
+ * What finds a file again, whatever its name is then, when the server has been
+ * restarted.  Only the server knows what it means; with len 0 there is none.
+ */
+#define QTFS_HANDLE_BYTES	44
+
+struct qtfs_handle {
+	__u8 len;		/* of bytes, a multiple of four */
+	__u8 type;
+	__u8 reserved[2];
+	__u8 bytes[QTFS_HANDLE_BYTES];
+};
+QTFS_ASSERT(sizeof(struct qtfs_handle) == 48);
+
 /* ATTACH, LOOKUP, MKDIR, MKNOD, SYMLINK, LINK */
 struct qtfs_entry_rep {
 	__le64 node;		/* owned by the client until it FORGETs it */
@@ -220,7 +234,8 @@ QTFS_ASSERT(sizeof(struct qtfs_entry_rep) == 160);
 
 /*
  * FIND: a file that the client had a node of in an earlier session, by its path
- * below node.  No symbolic link is followed.  ESTALE if there is another file now.
+ * below node, or else by its handle.  No symbolic link is followed.  ESTALE if
+ * neither leads to it.
  */
 struct qtfs_find {
 	__le64 ino;		/* as in qtfs_attr */
@@ -228,8 +243,9 @@ struct qtfs_find {
 	__le32 gen;
 	__le32 type;		/* of its mode: S_IFREG ... */
 	__le32 reserved;
+	struct qtfs_handle handle;
 };
-QTFS_ASSERT(sizeof(struct qtfs_find) == 24);
+QTFS_ASSERT(sizeof(struct qtfs_find) == 72);
 
 /* GETATTR, SETATTR */
 struct qtfs_attr_rep {
@@ -316,8 +332,9 @@ struct qtfs_open_rep {
 	__le32 flags;		/* QTFS_OPENED_* */
 	__le32 reserved;
 	struct qtfs_attr attr;
+	struct qtfs_handle handle;
 };
-QTFS_ASSERT(sizeof(struct qtfs_open_rep) == 176);
+QTFS_ASSERT(sizeof(struct qtfs_open_rep) == 224);
 
 /*
  * OPEN_NAME: LOOKUP, OPEN and READ in one.  A regular file that is not larger than

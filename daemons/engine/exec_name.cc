@@ -26,6 +26,26 @@ std::string path_of(int fd)
   return {buffer.data(), static_cast<std::size_t>(len)};
 }
 
+// Opens what @path leads to from @directory, following nothing: ESTALE if that isn't the
+// file that @body describes.  Its generation is the module's and the client's to compare.
+int find(const qtfs_find &body, int directory, const std::string &path, std::uint64_t resolve,
+         Fd &found)
+{
+  open_how how = {};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = resolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+
+  Fd fd(static_cast<int>(::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof(how))));
+  struct stat st;
+  if (!fd || ::fstat(fd.get(), &st) != 0)
+    return errno;
+  const std::uint32_t device = major(st.st_dev) << 20 | minor(st.st_dev);
+  if (st.st_ino != le(body.ino) || device != le(body.dev) || (st.st_mode & S_IFMT) != le(body.type))
+    return ESTALE;
+  found = std::move(fd);
+  return 0;
+}
+
 } // namespace
 
 // The only path that a client ever sends.  It may lead through symbolic links,
@@ -58,22 +78,22 @@ int exec_lookup(Call &call)
 // A client comes back to a server that was restarted.  The path was made of names
 // that it had looked up one by one, so that nothing in it is to be followed, and what
 // counts for the policy is where the file is now.
+//
+// If the file isn't there any more, the module may have found it by its handle, as the
+// second node.  That only says at which path to look: a handle opens nothing that its
+// path, walked by this caller, doesn't lead to.
 int exec_find(Call &call)
 {
   const auto &body = call.slot.body<qtfs_find>();
   const std::string path = "." + call.slot.name(0);
-  open_how how = {};
-  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  Fd fd;
 
-  Fd fd(
-    static_cast<int>(::syscall(SYS_openat2, call.slot.node(), path.c_str(), &how, sizeof(how))));
-  struct stat st;
-  if (!fd || ::fstat(fd.get(), &st) != 0)
-    return errno;
-  const std::uint32_t device = major(st.st_dev) << 20 | minor(st.st_dev);
-  if (st.st_ino != le(body.ino) || device != le(body.dev) || (st.st_mode & S_IFMT) != le(body.type))
-    return ESTALE;
+  int status = find(body, call.slot.node(), path, RESOLVE_BENEATH, fd);
+  if (status && call.slot.node2() >= 0 && !call.slot.path(1).empty() &&
+      find(body, AT_FDCWD, std::string(call.slot.path(1)), 0, fd) == 0)
+    status = 0;
+  if (status)
+    return status;
   if (!call.judge.allows(Section::Mount, path_of(fd.get())))
     return EACCES;
   call.slot.set_fd(std::move(fd));

@@ -46,6 +46,7 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	/* The rest is filled in by the first update. */
 	qi->attr_expires = 0;
 	qi->version = 0;
+	qi->handle.len = 0;
 	qi->dir_state = 0;
 	qi->dir_lookups = 0;
 	qi->dir_looked_up = 0;

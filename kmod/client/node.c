@@ -33,7 +33,7 @@ u64 qtfs_dentry_node(const struct dentry *dentry, u64 *epoch)
 {
 	const struct qtfs_node *node = READ_ONCE(dentry->d_fsdata);
 
-	/* Pairs with node_replace(). */
+	/* Pairs with qtfs_dentry_exchange(). */
 	*epoch = node ? smp_load_acquire(&node->epoch) : 0;
 	return node ? READ_ONCE(node->number) : 0;
 }
@@ -92,7 +92,8 @@ struct dentry *qtfs_find_alias(struct inode *inode)
 	return d_find_alias(inode) ?: d_find_any_alias(inode);
 }
 
-static void node_replace(struct dentry *dentry, u64 number, const struct qtfs_age *age, bool renew)
+/* As the next two, but returns the number that is to be given back, or 0.  Doesn't sleep. */
+u64 qtfs_dentry_exchange(struct dentry *dentry, u64 number, const struct qtfs_age *age, bool renew)
 {
 	struct qtfs_node *node;
 	u64 old = 0;
@@ -111,6 +112,13 @@ static void node_replace(struct dentry *dentry, u64 number, const struct qtfs_ag
 			WRITE_ONCE(node->number, number);
 	}
 	spin_unlock(&dentry->d_lock);
+	return old;
+}
+
+static void node_replace(struct dentry *dentry, u64 number, const struct qtfs_age *age, bool renew)
+{
+	u64 old = qtfs_dentry_exchange(dentry, number, age, renew);
+
 	qtfs_forget(qtfs_session_of(dentry->d_sb), old);
 }
 

@@ -87,10 +87,11 @@ void qtfs_file_free(struct llist_node *entry)
 	file_free(llist_entry(entry, struct qtfs_file, list));
 }
 
-static void file_ready(struct file *file, struct qtfs_file *qf)
+static void file_ready(struct file *file, struct qtfs_file *qf, const struct qtfs_handle *handle)
 {
 	struct inode *inode = file_inode(file);
 
+	qtfs_handle_keep(inode, handle);
 	if (qf->flags & QTFS_OPENED_STREAM)
 		stream_open(inode, file);
 	if ((qf->flags & QTFS_OPENED_POLL) && file->f_op == &qtfs_uncached_file_ops)
@@ -112,7 +113,7 @@ int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep,
 		return -ENOMEM;
 	}
 	file->private_data = qf;
-	file_ready(file, qf);
+	file_ready(file, qf, &rep->handle);
 	return 0;
 }
 
@@ -178,7 +179,7 @@ int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs
 		qtfs_release_open(session, le64_to_cpu(rep->open));
 		return error;
 	}
-	file_ready(file, qf);
+	file_ready(file, qf, &rep->handle);
 	may_defer(file, le64_to_cpu(rep->node), age);
 	return 0;
 }

@@ -244,6 +244,7 @@ void qtfs_recover_stop(struct qtfs_session *session);
 int qtfs_recover_wait(struct qtfs_session *session);
 int qtfs_rpc_resolve(struct qtfs_session *session, struct qtfs_rpc *rpc);
 void qtfs_session_restart(struct qtfs_session *session, u64 epoch);
+void qtfs_handle_keep(struct inode *inode, const struct qtfs_handle *handle);
 void qtfs_file_list(struct qtfs_session *session, struct qtfs_file *qf, struct file *file);
 void qtfs_file_unlist(struct qtfs_session *session, struct qtfs_file *qf);
 
@@ -367,6 +368,7 @@ struct qtfs_inode {
 	/* Under vfs_inode.i_lock: */
 	unsigned long attr_expires;	/* jiffies; 0 = expired */
 	int expiry;			/* of the super block's at that time */
+	struct qtfs_handle handle;	/* see recover.c; len 0: none */
 	u64 version;			/* of our last change to it, see attr.c */
 	bool times_stale;		/* a directory's size, times and links: ours */
 	u32 flags;			/* QTFS_ATTR_* */
@@ -437,6 +439,8 @@ struct dentry *qtfs_find_alias(struct inode *inode);
 int qtfs_dentry_prepare(struct dentry *dentry, u64 number, const struct qtfs_age *age);
 void qtfs_dentry_adopt(struct dentry *dentry, u64 number, const struct qtfs_age *age);
 void qtfs_dentry_renew(struct dentry *dentry, u64 number, const struct qtfs_age *age);
+u64 qtfs_dentry_exchange(struct dentry *dentry, u64 number, const struct qtfs_age *age,
+			 bool renew);
 void qtfs_forget(struct qtfs_session *session, u64 number);
 void qtfs_give_back_work(struct work_struct *work);
 void qtfs_give_back_drop(struct qtfs_session *session);

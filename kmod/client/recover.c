@@ -9,10 +9,11 @@
  * them.  What they stood for is asked for again:
  *
  *	nodes	by whoever uses one next, before that: FIND, by the dentry's path
- *		below the root of the mount
+ *		below the root of the mount, or the handle that came when it was opened
  *	opens	all, by a work item: FIND, then OPEN as the file was opened, but as
  *		somebody who may, since nobody asks again who has a file open.  The
- *		whitelist is asked again
+ *		whitelist is asked again.  The node that FIND brings becomes the dentry's,
+ *		which may have another path on the server by now
  *	locks	with their open file, see lock.c
  *
  * What is found must be the same file: device, inode number, generation and type.
@@ -29,12 +30,14 @@
  * no reference that might be the last to a dentry or an inode.  So it finds what it
  * needs to know of an open file under session->files_lock, which keeps it open.
  *
- * Locks: files_lock > session->lock, flc_lock, rename_lock.
+ * Locks: files_lock > session->lock, flc_lock, rename_lock, d_lock, i_lock.
  */
 #include "qtfs.h"
 
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+
+#include "frame.h"
 
 /* How long the work item waits for an answer before it looks whether it's still wanted. */
 #define RECOVER_TIMEOUT		(5 * HZ)
@@ -45,7 +48,16 @@ static int no_such_file(int error)
 	       error == -ENAMETOOLONG ? -ESTALE : error;
 }
 
-static void fill_find(struct qtfs_find *body, const struct inode *inode)
+/* Keeps what @inode, which was opened just now, can be found by. */
+void qtfs_handle_keep(struct inode *inode, const struct qtfs_handle *handle)
+{
+	spin_lock(&inode->i_lock);
+	if (qtfs_handle_ok(handle))
+		qtfs_i(inode)->handle = *handle;
+	spin_unlock(&inode->i_lock);
+}
+
+static void fill_find(struct qtfs_find *body, struct inode *inode)
 {
 	*body = (struct qtfs_find) {
 		.ino = cpu_to_le64(inode->i_ino),
@@ -53,6 +65,9 @@ static void fill_find(struct qtfs_find *body, const struct inode *inode)
 		.gen = cpu_to_le32(qtfs_i(inode)->gen),
 		.type = cpu_to_le32(inode->i_mode & S_IFMT),
 	};
+	spin_lock(&inode->i_lock);
+	body->handle = qtfs_i(inode)->handle;
+	spin_unlock(&inode->i_lock);
 }
 
 static bool is_it(const struct qtfs_find *body, const struct qtfs_attr *attr)
@@ -316,10 +331,22 @@ static int open_again(struct qtfs_session *session, const struct reopening *re, 
 	return error;
 }
 
+/* @node, which @re was found by, becomes that of its dentry, if the file is still open. */
+static void give_node(struct qtfs_session *session, const struct reopening *re, u64 node,
+		      const struct qtfs_age *age)
+{
+	spin_lock(&session->files_lock);
+	if (!list_empty(&re->qf->files))
+		node = qtfs_dentry_exchange(re->qf->dentry, node, age, true);
+	spin_unlock(&session->files_lock);
+	qtfs_forget(session, node);
+}
+
 static int find_and_open(struct super_block *sb, const struct reopening *re, struct qtfs_age *age,
 			 u64 *number)
 {
 	struct qtfs_session *session = qtfs_session_of(sb);
+	struct qtfs_age found;
 	struct qtfs_entry_rep rep;
 	u64 node;
 	int error;
@@ -332,8 +359,9 @@ static int find_and_open(struct super_block *sb, const struct reopening *re, str
 	if (error)
 		return error;
 	node = le64_to_cpu(rep.node);
+	found = *age;
 	error = open_again(session, re, node, age, number);
-	qtfs_forget(session, node);
+	give_node(session, re, node, &found);
 	if (error)
 		return error;
 	error = qtfs_locks_reclaim(session, re->qf, *number, age->epoch, RECOVER_TIMEOUT);

@@ -136,7 +136,8 @@ static struct qtfs_request *request_alloc(struct qtfs_session *session, const st
 	struct qtfs_request *req;
 	size_t head_len;
 
-	BUILD_BUG_ON(sizeof(struct qtfs_lock_rep) > sizeof(req->reply));
+	BUILD_BUG_ON(sizeof(struct qtfs_lock_rep) > sizeof(req->reply) ||
+		     sizeof(struct qtfs_open_rep) > sizeof(req->reply));
 
 	head_len = sizeof(struct qtfs_hdr) + sizeof(struct qtfs_req) + info->req_body +
 		   cred->group_info->ngroups * sizeof(__le32) +

@@ -133,7 +133,7 @@ struct qtfs_request {
 	struct qtfs_buf *in;
 	size_t in_max;
 	size_t in_len;
-	u64 reply[24];			/* the reply's body */
+	u64 reply[28];			/* the reply's body */
 
 	struct completion done;
 	/*

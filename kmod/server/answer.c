@@ -202,6 +202,7 @@ static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 				!create && call->node[0]->attach_root);
 	if (error)
 		goto forget;
+	qtfsd_handle_make(&rep->handle, &answer->file->f_path);
 
 	open = qtfsd_open_make(call->session, get_file(answer->file), le32_to_cpu(args->flags),
 			       call->policy);

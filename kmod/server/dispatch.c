@@ -10,6 +10,7 @@
  *	FALLOCATE, LSEEK, COPY	a worker, if fastpath.c says that it may
  *	LOCK, SYNCFS, POLL	a worker
  *	OPEN_FIFO		the engine, but a worker once it has begun
+ *	FIND			a worker where there is a handle, then the engine
  *	the rest		the engine
  *
  * The order in which a client's calls are carried out is not that in which they
@@ -125,6 +126,13 @@ static void do_syncfs(struct qtfsd_call *call)
 	qtfsd_reply(call, error);
 }
 
+static bool finds_by_handle(const struct qtfsd_call *call)
+{
+	const struct qtfs_find *args = call->args;
+
+	return args->handle.len;
+}
+
 static bool fifo_begins(const struct qtfsd_call *call)
 {
 	const struct qtfs_open_fifo *args = call->args;
@@ -151,6 +159,11 @@ static void call_work(struct work_struct *work)
 		return;
 	case QTFS_OP_POLL:
 		qtfsd_poll_run(call);
+		return;
+	case QTFS_OP_FIND:
+		qtfsd_handle_find(call);
+		call->in_module = false;
+		qtfsd_channel_queue(call);
 		return;
 	}
 	if (qtfsd_fast_may(call)) {
@@ -205,6 +218,12 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	case QTFS_OP_SYNCFS:
 	case QTFS_OP_POLL:
 		to_worker(call);
+		break;
+	case QTFS_OP_FIND:
+		if (finds_by_handle(call))
+			to_worker(call);
+		else
+			qtfsd_channel_queue(call);
 		break;
 	case QTFS_OP_OPEN_FIFO:
 		if (fifo_begins(call))

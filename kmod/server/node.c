@@ -113,6 +113,24 @@ struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *f
 	return node;
 }
 
+/*
+ * Makes a node that has no number: for the engine alone, while it carries out the
+ * call that it is for.  Takes @file over.  NULL when memory is short.
+ */
+struct qtfsd_node *qtfsd_node_loose(struct qtfsd_session *session, struct file *file)
+{
+	struct qtfsd_node *node = kzalloc(sizeof(*node), GFP_KERNEL);
+
+	if (!node) {
+		qtfsd_fput(file);
+		return NULL;
+	}
+	kref_init(&node->ref);
+	node->session = session;
+	node->file = file;
+	return node;
+}
+
 /* Returns the node with a reference, NULL if there is none of that number. */
 struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number)
 {

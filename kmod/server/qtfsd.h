@@ -493,6 +493,7 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 /* node.c */
 struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
 				   bool attach_root);
+struct qtfsd_node *qtfsd_node_loose(struct qtfsd_session *session, struct file *file);
 struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number);
 void qtfsd_node_put(struct qtfsd_node *node);
 void qtfsd_node_forget(struct qtfsd_session *session, u64 number);
@@ -503,6 +504,10 @@ bool qtfsd_node_erase(struct qtfsd_node *node);
 int qtfsd_let_go(int fd);
 int qtfsd_node_recall(struct qtfsd_node **nodep);
 void qtfsd_away_free(struct qtfsd_away *away);
+
+/* handle.c */
+void qtfsd_handle_make(struct qtfs_handle *handle, const struct path *path);
+void qtfsd_handle_find(struct qtfsd_call *call);
 
 /* open.c */
 struct qtfsd_open *qtfsd_open_make(struct qtfsd_session *session, struct file *file, u32 flags,

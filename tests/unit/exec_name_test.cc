@@ -141,6 +141,49 @@ TEST_F(Find, IsStaleWhereAnotherFileIs)
   EXPECT_EQ(run(slot_), ENOENT);
 }
 
+// The module finds a file by its handle and says where that is now.
+TEST_F(Find, LooksWhereTheHandleLeads)
+{
+  std::filesystem::create_directories(yes("root"));
+  write_file(yes("root/was"), "");
+  const qtfs_find was = find_body(yes("root/was"));
+
+  // It has another name, also outside of what the client has mounted.
+  EXPECT_EQ(::rename(yes("root/was").c_str(), yes("is").c_str()), 0);
+  slot_.request(QTFS_OP_FIND).node(yes("root")).name("/was").body(was).node2(yes("is"));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(path_of(slot_.reply_fd()), yes("is"));
+
+  // Its old name is good again, and counts.
+  EXPECT_EQ(::link(yes("is").c_str(), yes("root/was").c_str()), 0);
+  slot_.request(QTFS_OP_FIND).node(yes("root")).name("/was").body(was).node2(yes("is"));
+  ASSERT_EQ(run(slot_), 0);
+  EXPECT_EQ(path_of(slot_.reply_fd()), yes("root/was"));
+}
+
+TEST_F(Find, OpensNothingByAHandleThatItsPathDoesNotLeadTo)
+{
+  write_file(yes("was"), "");
+  write_file(no("hidden"), "");
+  const qtfs_find was = find_body(yes("was"));
+  const qtfs_find hidden = find_body(no("hidden"));
+
+  // Another place than the whitelist has.
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/none").body(hidden).node2(no("hidden"));
+  EXPECT_EQ(run(slot_), EACCES);
+  // Another file than it was.
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/none").body(hidden).node2(yes("was"));
+  EXPECT_EQ(run(slot_), ENOENT);
+  // It has been moved once more, and a link or another file has its name.
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/none").body(was).node2(yes("was"));
+  EXPECT_EQ(::rename(yes("was").c_str(), yes("again").c_str()), 0);
+  EXPECT_EQ(::symlink("again", yes("was").c_str()), 0);
+  EXPECT_EQ(run(slot_), ENOENT);
+  slot_.request(QTFS_OP_FIND).node(yes()).name("/none").body(was).node2(yes("again"));
+  std::filesystem::rename(no("hidden"), yes("again"));
+  EXPECT_EQ(run(slot_), ENOENT);
+}
+
 TEST_F(Find, FollowsNothingAndStaysBelow)
 {
   std::filesystem::create_directories(yes("root"));
