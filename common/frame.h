@@ -147,8 +147,10 @@ static inline enum qtfs_frame_error qtfs_check_hdr(const struct qtfs_hdr *hdr, i
 	if (!info || (!reply && (info->flags & QTFS_FROM_SERVER)))
 		return QTFS_FRAME_BAD_OP;
 	if (!!(flags & QTFS_FRAME_REPLY) != !!reply ||
-	    (flags & ~(QTFS_FRAME_REPLY | QTFS_FRAME_RESENT)) || hdr->reserved)
+	    (flags & ~(QTFS_FRAME_REPLY | QTFS_FRAME_RESENT)) || (!reply && hdr->slots))
 		return QTFS_FRAME_BAD_FLAGS;
+	if (qtfs_le16(hdr->slots) > QTFS_SLOTS_MAX)
+		return QTFS_FRAME_BAD_SLOT;
 	if (status > QTFS_ERRNO_MAX || (status && !reply))
 		return QTFS_FRAME_BAD_STATUS;
 

@@ -19,8 +19,8 @@
  * names nothing.  The server never accepts a path after ATTACH, only a node
  * and one component.
  *
- * A request occupies one of the slots that the server granted in HELLO until
- * its reply has arrived; (client, epoch, slot, seq) names a request for ever.  So
+ * A request occupies one of the slots that the server granted, in HELLO and by each
+ * reply, until its reply has arrived; (client, epoch, slot, seq) names a request for ever.  So
  * it may be sent again on another connection of its session, and is carried out
  * once.
  */
@@ -79,7 +79,11 @@ struct qtfs_hdr {
 	__le32 crc;		/* crc32c with this field 0, where negotiated */
 	__le32 data_len;
 	__le16 body_len;
-	__le16 reserved;
+	/*
+	 * Reply: so many slots the client may use from now on for new requests; 0: no
+	 * change.  It may be less or more than before.  Request: 0.
+	 */
+	__le16 slots;
 };
 QTFS_ASSERT(sizeof(struct qtfs_hdr) == 48);
 

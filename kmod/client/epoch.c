@@ -16,7 +16,7 @@ static void slots_empty(struct qtfs_session *session, struct list_head *list)
 {
 	u32 slot;
 
-	for (slot = 0; slot < session->nr_slots; slot++) {
+	for (slot = 0; slot < session->slots_top; slot++) {
 		struct qtfs_request *req = session->slots[slot];
 
 		session->seqs[slot] = 0;
@@ -141,7 +141,7 @@ void qtfs_requests_fail(struct qtfs_session *session, int error)
 	struct qtfs_request *req;
 	u32 slot;
 
-	for (slot = 0; slot < session->nr_slots; slot++) {
+	for (slot = 0; slot < session->slots_top; slot++) {
 		spin_lock(&session->lock);
 		req = session->slots[slot];
 		if (req)

@@ -121,7 +121,7 @@ static void hello_encode(struct qtfs_link *link)
 	memcpy(link->wire.body.client, session->client, sizeof(session->client));
 	link->wire.body.epoch = cpu_to_le64(session->epoch);
 	link->wire.body.max_data = cpu_to_le32(session->max_data ?: QTFS_DATA_DEFAULT);
-	link->wire.body.slots = cpu_to_le32(session->nr_slots ?: QTFS_SLOTS_DEFAULT);
+	link->wire.body.slots = cpu_to_le32(QTFS_SLOTS_MAX);
 	link->wire.body.version = cpu_to_le16(QTFS_VERSION);
 	link->wire.body.version_min = cpu_to_le16(QTFS_VERSION_MIN);
 	link->wire.body.conn = cpu_to_le16(link->lane->index);
@@ -153,6 +153,7 @@ static int hello_accept(struct qtfs_link *link, const struct qtfs_hdr *hdr)
 	const struct qtfs_hello_rep *rep = &link->rep;
 	u32 max_data = le32_to_cpu(rep->max_data);
 	u32 slots = le32_to_cpu(rep->slots);
+	bool more;
 
 	if (stranger(link, hdr))
 		return -EREMCHG;
@@ -166,14 +167,19 @@ static int hello_accept(struct qtfs_link *link, const struct qtfs_hdr *hdr)
 	if (!session->nr_slots)
 		return qtfs_session_begin(session, rep);
 	/* Requests of this size are under way. */
-	if (max_data != session->max_data || slots > session->nr_slots)
+	if (max_data != session->max_data)
 		return -EPROTO;
 	if (!session->joined)
 		return qtfs_session_begin_again(session, rep);
 	/* What was agreed stays agreed. */
-	if (le64_to_cpu(rep->session) != session->id || slots != session->nr_slots ||
+	if (le64_to_cpu(rep->session) != session->id ||
 	    memcmp(rep->boot, session->boot, sizeof(session->boot)))
 		return -EPROTO;
+	spin_lock(&session->lock);
+	more = qtfs_session_grant(session, slots);
+	spin_unlock(&session->lock);
+	if (more)
+		wake_up_all(&session->slot_wait);
 	return 0;
 }
 

@@ -134,11 +134,12 @@ struct qtfs_session {
 	u8 client[16];
 	const struct cred *cred;	/* who has mounted it */
 
-	/* Agreed by HELLO.  max_data is constant, the others change with the epoch. */
+	/* Agreed by HELLO.  max_data is constant, the next two change with the epoch. */
+	u32 max_data;
 	u8 boot[16];
 	u64 id;				/* the server's number for it */
-	u32 max_data;
-	u32 nr_slots;
+	u32 nr_slots;			/* that new requests may use; under lock */
+	u32 slots_top;			/* as many as ever could be used; likewise */
 
 	struct qtfs_lane lanes[QTFS_LANES_MAX];
 	unsigned int nr_lanes;		/* in use */
@@ -168,8 +169,8 @@ struct qtfs_session {
 	spinlock_t lock;		/* all below; a leaf but for nothing */
 	enum qtfs_session_state state;
 	int error;			/* why it has ended, for ever; 0 while it lives */
-	struct qtfs_request **slots;	/* [nr_slots] */
-	u64 *seqs;			/* [nr_slots]: the last one used */
+	struct qtfs_request **slots;	/* [QTFS_SLOTS_MAX] */
+	u64 *seqs;			/* likewise: the last one used */
 	unsigned long *free_slots;	/* bitmap */
 	wait_queue_head_t slot_wait;
 
@@ -229,6 +230,7 @@ struct qtfs_session *qtfs_session_get(struct qtfs_session *session);
 void qtfs_session_put(struct qtfs_session *session);
 int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
 int qtfs_session_begin_again(struct qtfs_session *session, const struct qtfs_hello_rep *rep);
+bool qtfs_session_grant(struct qtfs_session *session, u32 slots);
 void qtfs_session_update_state(struct qtfs_session *session);
 
 /* How long a request may take on a soft mount, in ms. */

@@ -42,7 +42,7 @@ static struct qtfs_request *reply_match(struct qtfs_session *session, const stru
 
 	*late = false;
 	spin_lock(&session->lock);
-	if (slot < session->nr_slots) {
+	if (slot < session->slots_top) {
 		req = session->slots[slot];
 		*late = seq && (req ? seq < req->seq || (seq == req->seq && req->receiving) :
 				      seq <= session->seqs[slot]);
@@ -102,7 +102,7 @@ int qtfs_request_receive(struct qtfs_link *link)
 	enum qtfs_frame_error bad;
 	struct qtfs_request *req;
 	struct qtfs_hdr hdr;
-	bool late;
+	bool late, more = false;
 	int error;
 
 	error = qtfs_conn_recv_hdr(conn, &hdr);
@@ -131,9 +131,13 @@ int qtfs_request_receive(struct qtfs_link *link)
 	req->receiving = false;
 	if (!error)
 		qtfs_slot_put_locked(session, req);
+	if (!error && hdr.slots)
+		more = qtfs_session_grant(session, le16_to_cpu(hdr.slots));
 	spin_unlock(&session->lock);
 	if (error)
 		return error;
+	if (more)
+		wake_up_all(&session->slot_wait);
 	link->answers++;
 	qtfs_request_end(req, reply_error(&hdr));
 	return 0;

@@ -376,7 +376,7 @@ void qtfs_requests_detach(struct qtfs_session *session, struct qtfs_link *link)
 {
 	u32 slot;
 
-	for (slot = 0; slot < session->nr_slots; slot++) {
+	for (slot = 0; slot < session->slots_top; slot++) {
 		struct qtfs_request *req;
 
 		spin_lock(&session->lock);
@@ -392,7 +392,7 @@ void qtfs_requests_resend(struct qtfs_session *session)
 {
 	u32 slot;
 
-	for (slot = 0; slot < session->nr_slots; slot++) {
+	for (slot = 0; slot < session->slots_top; slot++) {
 		struct qtfs_request *req;
 
 		spin_lock(&session->lock);

@@ -22,22 +22,34 @@
 /* How long umount waits for the server to say that it knows. */
 #define BYE_TIMEOUT		(2 * HZ)
 
+/*
+ * The server lets us use @slots slots.  True if somebody who waits for one may try
+ * again.  If there are fewer, those that are in use stay so until their replies come.
+ * Under session->lock.
+ */
+bool qtfs_session_grant(struct qtfs_session *session, u32 slots)
+{
+	bool more = slots > session->nr_slots;
+
+	WRITE_ONCE(session->nr_slots, slots);
+	WRITE_ONCE(session->slots_top, max(session->slots_top, slots));
+	return more;
+}
+
 /* Takes over what the first HELLO has agreed.  In the first link's thread. */
 int qtfs_session_begin(struct qtfs_session *session, const struct qtfs_hello_rep *rep)
 {
-	u32 slots = le32_to_cpu(rep->slots);
-
-	session->slots = kvcalloc(slots, sizeof(*session->slots), GFP_KERNEL);
-	session->seqs = kvcalloc(slots, sizeof(*session->seqs), GFP_KERNEL);
-	session->free_slots = bitmap_zalloc(slots, GFP_KERNEL);
+	session->slots = kvcalloc(QTFS_SLOTS_MAX, sizeof(*session->slots), GFP_KERNEL);
+	session->seqs = kvcalloc(QTFS_SLOTS_MAX, sizeof(*session->seqs), GFP_KERNEL);
+	session->free_slots = bitmap_zalloc(QTFS_SLOTS_MAX, GFP_KERNEL);
 	if (!session->slots || !session->seqs || !session->free_slots)
 		return -ENOMEM;
 
-	bitmap_fill(session->free_slots, slots);
+	bitmap_fill(session->free_slots, QTFS_SLOTS_MAX);
 	memcpy(session->boot, rep->boot, sizeof(session->boot));
 	session->id = le64_to_cpu(rep->session);
 	session->max_data = le32_to_cpu(rep->max_data);
-	session->nr_slots = slots;
+	qtfs_session_grant(session, le32_to_cpu(rep->slots));
 	session->joined = true;
 	return 0;
 }
@@ -57,7 +69,7 @@ int qtfs_session_begin_again(struct qtfs_session *session, const struct qtfs_hel
 	}
 	memcpy(session->boot, rep->boot, sizeof(session->boot));
 	session->id = le64_to_cpu(rep->session);
-	WRITE_ONCE(session->nr_slots, le32_to_cpu(rep->slots));
+	qtfs_session_grant(session, le32_to_cpu(rep->slots));
 	session->joined = true;
 	spin_unlock(&session->lock);
 	return 0;

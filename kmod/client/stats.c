@@ -72,7 +72,7 @@ static int ops_show(struct seq_file *m, void *unused)
 	u32 slot;
 
 	spin_lock(&session->lock);
-	for (slot = 0; slot < session->nr_slots; slot++) {
+	for (slot = 0; slot < session->slots_top; slot++) {
 		const struct qtfs_request *req = session->slots[slot];
 
 		if (!req)

@@ -98,7 +98,7 @@ static ssize_t stats_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	at += sysfs_emit_at(buf, at, "requests %llu\n", total);
 	at += sysfs_emit_at(buf, at, "bytes_sent %llu\n", sent);
 	at += sysfs_emit_at(buf, at, "bytes_received %llu\n", received);
-	at += sysfs_emit_at(buf, at, "slots %u\n", session->nr_slots);
+	at += sysfs_emit_at(buf, at, "slots %u\n", READ_ONCE(session->nr_slots));
 	at += sysfs_emit_at(buf, at, "slot_waits %llu\n",
 			    (u64)atomic64_read(&session->slot_waits));
 	at += sysfs_emit_at(buf, at, "reconnects %llu\n",

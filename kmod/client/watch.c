@@ -30,7 +30,7 @@ static bool link_is_busy(const struct qtfs_session *session, const struct qtfs_l
 {
 	u32 slot;
 
-	for (slot = 0; slot < session->nr_slots; slot++)
+	for (slot = 0; slot < session->slots_top; slot++)
 		if (session->slots[slot] && session->slots[slot]->link == link)
 			return true;
 	return false;
@@ -133,7 +133,7 @@ static void watch_work(struct work_struct *work)
 
 	for (i = 0; i < session->nr_lanes; i++)
 		watch_link(session, &session->lanes[i]);
-	for (slot = 0; slot < session->nr_slots; slot++)
+	for (slot = 0; slot < session->slots_top; slot++)
 		watch_slot(session, slot);
 	if (READ_ONCE(session->patience.soft))
 		qtfs_requests_time_out_parked(session);

@@ -227,11 +227,18 @@ static void reply_count(struct qtfsd_call *call, u32 status)
 	}
 }
 
+/* As of now, also in a reply that was kept. */
+static __le16 slots_granted(const struct qtfsd_session *session)
+{
+	return cpu_to_le16(session ? READ_ONCE(session->slots_granted) : 0);
+}
+
 /* Hands the reply to the connection.  The call isn't the caller's after. */
 static void reply_send(struct qtfsd_call *call)
 {
 	struct qtfsd_peer *peer = call->peer;
 
+	call->reply.hdr.slots = slots_granted(call->session);
 	call->frame.head.iov_base = &call->reply;
 	call->frame.head.iov_len = sizeof(call->reply.hdr) +
 				   le16_to_cpu(call->reply.hdr.body_len);

@@ -47,7 +47,7 @@ static int hello_join(struct qtfsd_call *call, const struct qtfs_hello *hello)
 	rep->session = cpu_to_le64(session->id);
 	rep->features = hello->features & cpu_to_le64(features());
 	rep->max_data = cpu_to_le32(session->max_data);
-	rep->slots = cpu_to_le32(session->nr_slots);
+	rep->slots = cpu_to_le32(READ_ONCE(session->slots_granted));
 	qtfsd_log(QTFSD_LOG_INFO, "%s: connection %u of session %llu, client %pUb \"%s\"",
 		  peer->conn.peer, le16_to_cpu(hello->conn), session->id, &session->client,
 		  session->label);

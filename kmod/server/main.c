@@ -45,7 +45,27 @@ module_param_named(max_nodes, qtfsd.limits.nodes, uint, 0644);
 MODULE_PARM_DESC(max_nodes, "Paths that a client may hold (default: 1048576)");
 module_param_named(max_opens, qtfsd.limits.opens, uint, 0644);
 MODULE_PARM_DESC(max_opens, "Files that a client may have open (default: 65536)");
-module_param_named(max_slots, qtfsd.limits.slots, uint, 0444);
+
+static int max_slots_set(const char *text, const struct kernel_param *param)
+{
+	unsigned int slots;
+	int error = kstrtouint(text, 10, &slots);
+
+	if (error)
+		return error;
+	if (!slots || slots > QTFS_SLOTS_MAX) {
+		pr_err("max_slots=%u is not between 1 and %u\n", slots, QTFS_SLOTS_MAX);
+		return -EINVAL;
+	}
+	return qtfsd_sessions_grant(slots);
+}
+
+static const struct kernel_param_ops max_slots_ops = {
+	.set = max_slots_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(max_slots, &max_slots_ops, &qtfsd.limits.slots, 0644);
 MODULE_PARM_DESC(max_slots, "Requests in flight of a client (default: 64)");
 module_param_named(max_data, qtfsd.limits.data, uint, 0444);
 MODULE_PARM_DESC(max_data, "Bytes of data in a frame (default: 1048576)");
@@ -57,11 +77,6 @@ MODULE_PARM_DESC(grace, "Seconds for clients to get their locks back when the se
 
 static int check_params(void)
 {
-	if (!qtfsd.limits.slots || qtfsd.limits.slots > QTFS_SLOTS_MAX) {
-		pr_err("max_slots=%u is not between 1 and %u\n",
-		       qtfsd.limits.slots, QTFS_SLOTS_MAX);
-		return -EINVAL;
-	}
 	if (qtfsd.limits.data < QTFS_DATA_MIN || qtfsd.limits.data > QTFS_DATA_MAX ||
 	    qtfsd.limits.data % PAGE_SIZE) {
 		pr_err("max_data=%u is not between %u and %u, in pages\n",

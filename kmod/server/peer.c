@@ -152,7 +152,7 @@ static int receive_parts(struct qtfsd_peer *peer, struct qtfsd_call *call)
 static unsigned int replies_max(const struct qtfsd_peer *peer)
 {
 	/* A client may use a slot again before its last reply is done here. */
-	return peer->session ? 2 * peer->session->nr_slots : 2;
+	return peer->session ? 2 * READ_ONCE(peer->session->nr_slots) : 2;
 }
 
 /* Sends a request that has its slot on its way.  The call isn't the caller's after. */

@@ -136,12 +136,15 @@ struct qtfsd_session {
 	guid_t client;			/* 16 random bytes, no more meaning */
 	u64 epoch;
 	u32 max_data;
-	u32 nr_slots;
+	u32 slots_max;			/* that the client can use at most */
+	u32 slots_granted;		/* that it may use now; changes under qtfsd.lock */
 	char label[QTFS_LABEL_MAX + 1];
 	bool dead;			/* it has ended */
 	bool said_bye;			/* and ends with its last connection */
 
-	spinlock_t lock;		/* the next three and slots; peers: qtfsd.lock, too */
+	spinlock_t lock;		/* the next five; peers: qtfsd.lock, too */
+	struct qtfsd_slot *slots;	/* [nr_slots] */
+	u32 nr_slots;			/* as many as were ever granted */
 	struct list_head peers;
 	unsigned int nr_peers;
 	unsigned long idle_since;	/* jiffies, without a connection */
@@ -175,7 +178,6 @@ struct qtfsd_session {
 	struct kobject kobj;
 	struct completion kobj_gone;
 	struct dentry *debugfs;
-	struct qtfsd_slot slots[];
 };
 
 struct qtfsd_peer {
@@ -485,6 +487,8 @@ void qtfsd_session_leave(struct qtfsd_peer *peer);
 void qtfsd_session_put(struct qtfsd_session *session);
 void qtfsd_sessions_expire(void);
 struct qtfsd_session *qtfsd_session_next(struct qtfsd_session *session);
+int qtfsd_session_grant(struct qtfsd_session *session, u32 slots);
+int qtfsd_sessions_grant(u32 slots);
 void qtfsd_sessions_end(void);
 void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq);
 enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd_call *call);

@@ -45,6 +45,11 @@
  * request has been overtaken, on another connection perhaps, and is dropped.
  * Anything else in a slot is the client's fault and costs it the connection.
  *
+ * How many slots a client may use is told in each reply, and may change.  One that is
+ * told fewer goes on using the others until it has heard of it, and sends again what it
+ * had there: so a slot that was once granted stays, with its number and its reply,
+ * until the session ends.  What fewer slots save is what calls need, not their slots.
+ *
  * session->lock protects what calls and connections have to do with each other:
  * a call's peer until it has left its slot, the peers of the session.
  */
@@ -56,28 +61,70 @@
 
 static void lease_work(struct work_struct *work);
 
+/* Makes @session as many slots as it can't do without. */
+static int slots_grow(struct qtfsd_session *session, u32 nr)
+{
+	struct qtfsd_slot *slots, *old = session->slots;
+
+	if (nr <= session->nr_slots)
+		return 0;
+	slots = kvcalloc(nr, sizeof(*slots), GFP_KERNEL);
+	if (!slots)
+		return -ENOMEM;
+	spin_lock(&session->lock);
+	if (old)
+		memcpy(slots, old, session->nr_slots * sizeof(*slots));
+	session->slots = slots;
+	session->nr_slots = nr;
+	spin_unlock(&session->lock);
+	kvfree(old);
+	return 0;
+}
+
+/* Lets @session use @slots slots, or as many as it can.  Under qtfsd.lock. */
+int qtfsd_session_grant(struct qtfsd_session *session, u32 slots)
+{
+	int error;
+
+	slots = min(slots, session->slots_max);
+	error = slots_grow(session, slots);
+	if (!error)
+		WRITE_ONCE(session->slots_granted, slots);
+	return error;
+}
+
+/* Likewise all, and those that will come. */
+int qtfsd_sessions_grant(u32 slots)
+{
+	struct qtfsd_session *session;
+	int error = 0;
+
+	mutex_lock(&qtfsd.lock);
+	qtfsd.limits.slots = slots;
+	list_for_each_entry(session, &qtfsd.sessions, list)
+		error = qtfsd_session_grant(session, slots) ?: error;
+	mutex_unlock(&qtfsd.lock);
+	return error;
+}
+
 static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const char *label,
 					   size_t label_len)
 {
-	u32 slots = clamp(le32_to_cpu(hello->slots), 1u, qtfsd.limits.slots);
-	struct qtfsd_session *session;
+	struct qtfsd_session *session = kzalloc(sizeof(*session), GFP_KERNEL);
 
-	session = kvzalloc(struct_size(session, slots, slots), GFP_KERNEL);
 	if (!session)
 		return NULL;
+	spin_lock_init(&session->lock);
+	session->slots_max = clamp_t(u32, le32_to_cpu(hello->slots), 1, QTFS_SLOTS_MAX);
 	session->stats = alloc_percpu(struct qtfsd_stats);
-	if (!session->stats) {
-		kvfree(session);
-		return NULL;
-	}
-
-	if (qtfsd_notify_init(session)) {
+	if (!session->stats || qtfsd_session_grant(session, qtfsd.limits.slots) ||
+	    qtfsd_notify_init(session)) {
 		free_percpu(session->stats);
-		kvfree(session);
+		kvfree(session->slots);
+		kfree(session);
 		return NULL;
 	}
 	kref_init(&session->ref);
-	spin_lock_init(&session->lock);
 	INIT_LIST_HEAD(&session->peers);
 	INIT_DELAYED_WORK(&session->lease_work, lease_work);
 	xa_init_flags(&session->nodes, XA_FLAGS_ALLOC1);
@@ -90,7 +137,6 @@ static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const
 	import_guid(&session->client, hello->client);
 	session->epoch = le64_to_cpu(hello->epoch);
 	session->max_data = min(le32_to_cpu(hello->max_data), qtfsd.limits.data);
-	session->nr_slots = slots;
 	memcpy(session->label, label, label_len);
 	return session;
 }
@@ -109,7 +155,8 @@ static void session_free(struct kref *ref)
 	xa_destroy(&session->nodes);
 	xa_destroy(&session->opens);
 	free_percpu(session->stats);
-	kvfree(session);
+	kvfree(session->slots);
+	kfree(session);
 }
 
 void qtfsd_session_put(struct qtfsd_session *session)
@@ -402,11 +449,12 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 	enum qtfsd_claim claim;
 	struct qtfsd_slot *slot;
 
-	if (index >= session->nr_slots)
-		return QTFSD_CLAIM_BAD;
-	slot = &session->slots[index];
-
 	spin_lock(&session->lock);
+	if (index >= session->nr_slots) {
+		spin_unlock(&session->lock);
+		return QTFSD_CLAIM_BAD;
+	}
+	slot = &session->slots[index];
 	if (seq && seq < slot->seq) {
 		claim = QTFSD_CLAIM_OLD;
 	} else if (slot->call) {
@@ -471,10 +519,11 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 	u32 index = le32_to_cpu(call->hdr.slot);
 	struct qtfsd_slot *slot;
 
-	if (index >= session->nr_slots)
+	/* It has one, or none at all. */
+	if (index >= READ_ONCE(session->nr_slots))
 		return;
-	slot = &session->slots[index];
 	spin_lock(&session->lock);
+	slot = &session->slots[index];
 	if (slot->call == call) {
 		slot->call = NULL;
 		swap(slot->listed, call->listed);
@@ -494,7 +543,7 @@ void qtfsd_session_cancel(struct qtfsd_session *session, u32 slot, u64 seq)
 {
 	struct qtfsd_call *call;
 
-	if (slot >= session->nr_slots)
+	if (slot >= READ_ONCE(session->nr_slots))
 		return;
 	call = qtfsd_channel_take(session, slot, seq);
 	if (call) {

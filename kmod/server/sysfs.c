@@ -10,6 +10,7 @@
  *	<session>/client	its number, epoch and label
  *	<session>/stats		as above, of this session
  *	<session>/nodes, opens	how many there are
+ *	<session>/slots		how many requests it may have under way; may be changed
  *
  * In stats, OP counts the answers to an operation, OP_errors those with an
  * error, OP_in_module those that the engine was not asked for, bad_REASON the
@@ -25,6 +26,7 @@
 struct session_attribute {
 	struct attribute attr;
 	ssize_t (*show)(struct qtfsd_session *session, char *buf);
+	int (*store)(struct qtfsd_session *session, const char *buf);
 };
 
 static const char *const bad_names[QTFS_FRAME_ERRORS] = {
@@ -118,6 +120,26 @@ static ssize_t opens_show(struct qtfsd_session *session, char *buf)
 	return sysfs_emit(buf, "%d\n", atomic_read(&session->nr_opens));
 }
 
+static ssize_t slots_show(struct qtfsd_session *session, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(session->slots_granted));
+}
+
+static int slots_store(struct qtfsd_session *session, const char *buf)
+{
+	u32 slots;
+	int error = kstrtou32(buf, 10, &slots);
+
+	if (error)
+		return error;
+	if (!slots || slots > QTFS_SLOTS_MAX)
+		return -EINVAL;
+	mutex_lock(&qtfsd.lock);
+	error = qtfsd_session_grant(session, slots);
+	mutex_unlock(&qtfsd.lock);
+	return error;
+}
+
 #define SESSION_ATTR(_name)							\
 	static struct session_attribute session_attr_##_name = {		\
 		.attr = { .name = #_name, .mode = 0400 },			\
@@ -131,6 +153,12 @@ SESSION_ATTR(stats);
 SESSION_ATTR(nodes);
 SESSION_ATTR(opens);
 
+static struct session_attribute session_attr_slots = {
+	.attr = { .name = "slots", .mode = 0600 },
+	.show = slots_show,
+	.store = slots_store,
+};
+
 static struct attribute *session_attrs[] = {
 	&session_attr_state.attr,
 	&session_attr_transport.attr,
@@ -138,6 +166,7 @@ static struct attribute *session_attrs[] = {
 	&session_attr_stats.attr,
 	&session_attr_nodes.attr,
 	&session_attr_opens.attr,
+	&session_attr_slots.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(session);
@@ -149,8 +178,20 @@ static ssize_t session_attr_show(struct kobject *kobj, struct attribute *attr, c
 	return container_of(attr, struct session_attribute, attr)->show(session, buf);
 }
 
+static ssize_t session_attr_store(struct kobject *kobj, struct attribute *attr, const char *buf,
+				  size_t len)
+{
+	struct session_attribute *sa = container_of(attr, struct session_attribute, attr);
+	int error = -EIO;
+
+	if (sa->store)
+		error = sa->store(container_of(kobj, struct qtfsd_session, kobj), buf);
+	return error ?: len;
+}
+
 static const struct sysfs_ops session_sysfs_ops = {
 	.show = session_attr_show,
+	.store = session_attr_store,
 };
 
 static void session_kobj_release(struct kobject *kobj)

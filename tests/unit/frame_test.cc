@@ -179,7 +179,7 @@ static std::vector<BadFrame> bad_requests()
     {"UnknownFlag", QTFS_OP_PING, false, QTFS_FRAME_BAD_FLAGS,
      [](Frame &f) { f.hdr.flags = le(__u16{4}); }},
     {"HeaderReserved", QTFS_OP_PING, false, QTFS_FRAME_BAD_FLAGS,
-     [](Frame &f) { f.hdr.reserved = 1; }},
+     [](Frame &f) { f.hdr.slots = le(__u16{1}); }},
     {"Status", QTFS_OP_PING, false, QTFS_FRAME_BAD_STATUS,
      [](Frame &f) { f.hdr.status = le(__u32{1}); }},
     {"TooMuchData", QTFS_OP_WRITE, false, QTFS_FRAME_BAD_COUNT,
