@@ -570,6 +570,19 @@ static int call_once(struct qtfs_session *session, struct qtfs_rpc *rpc)
 	return request_wait(req, rpc);
 }
 
+/*
+ * Whether a dentry that @rpc names has got another number since: then the one that was
+ * sent may have been given back before it arrived, and nothing was done.
+ */
+static bool renumbered(const struct qtfs_rpc *rpc)
+{
+	u64 epoch;
+
+	return (rpc->dentry && qtfs_dentry_node(rpc->dentry, &epoch) != rpc->node) ||
+	       (rpc->dentry2 && qtfs_dentry_node(rpc->dentry2, &epoch) != rpc->node2) ||
+	       (rpc->known && rpc->node2 && qtfs_dentry_node(rpc->known, &epoch) != rpc->node2);
+}
+
 int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 {
 	bool maybe_done = false;
@@ -578,7 +591,12 @@ int qtfs_rpc_call(struct qtfs_session *session, struct qtfs_rpc *rpc)
 
 	if (qtfs_fault(QTFS_FAULT_FAIL, rpc->op, &fault))
 		return -(int)fault;
-	while ((error = call_once(session, rpc)) == -QTFS_RESTARTED && !rpc->recovery) {
+	for (;;) {
+		error = call_once(session, rpc);
+		if (error == -ESTALE && renumbered(rpc))
+			continue;
+		if (error != -QTFS_RESTARTED || rpc->recovery)
+			break;
 		if (!rpc->sent)
 			continue;
 		maybe_done = true;
