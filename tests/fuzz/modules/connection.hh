@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// TCP, with limits to every wait.
+
+#ifndef QTFS_FUZZ_CONNECTION_HH
+#define QTFS_FUZZ_CONNECTION_HH
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fd.hh"
+
+namespace qtfs::fuzz {
+
+// How many times slower than usual everything may be (RIG_SLOW).
+int slow();
+
+// Nothing if it failed.
+Fd dial(const std::string &address, std::uint16_t port);
+Fd listen_at(const std::string &address, std::uint16_t port);
+
+class Connection {
+public:
+  explicit Connection(Fd fd);
+
+  int fd() const { return fd_.get(); }
+  bool good() const { return static_cast<bool>(fd_); }
+  void close() { fd_.reset(); }
+
+  // False, and it is closed, if the peer has gone or takes nothing for seconds.
+  bool send(std::string_view bytes);
+  // Takes what is there; @wait_ms: waits for the first of it. False, and it is closed, at the end.
+  bool receive(int wait_ms);
+  // The next whole frame of what has been received.
+  std::optional<std::string> frame();
+  // Whether what came next was no frame, so that there will be none either.
+  bool lost() const { return lost_; }
+
+private:
+  bool wait_for_room();
+
+  Fd fd_;
+  std::string received_;
+  std::size_t taken_ = 0;
+  bool lost_ = false;
+};
+
+} // namespace qtfs::fuzz
+
+#endif

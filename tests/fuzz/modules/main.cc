@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// modfuzz client|server|engine|load: hostile peers of the kernel modules; tests/suites/fuzz.sh
+
+#include <CLI/CLI.hpp>
+
+#include "fuzz.hh"
+
+int main(int argc, char **argv)
+{
+  using namespace qtfs::fuzz;
+  CLI::App app("Hostile peers of the kernel modules");
+  Options options;
+  int seconds = 10;
+  int (*run)(const Options &) = nullptr;
+
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--address", options.address, "IPv4 address to connect to, or to listen at");
+  app.add_option("--port", options.port);
+  app.add_option("--directory", options.directory, "client: what to attach; load: where to work");
+  app.add_option("--seconds", seconds);
+  app.add_option("--seed", options.seed);
+  app.add_option("--wrong", options.wrong, "percentage of what is mutated");
+  app.add_subcommand("client", "of the server module")->callback([&] { run = hostile_client; });
+  app.add_subcommand("server", "of the client module")->callback([&] { run = hostile_server; });
+  app.add_subcommand("engine", "of the server module")->callback([&] { run = hostile_engine; });
+  app.add_subcommand("load", "of a mount")->callback([&] { run = load; });
+  CLI11_PARSE(app, argc, argv);
+  options.time = std::chrono::seconds(seconds);
+  return run(options);
+}
