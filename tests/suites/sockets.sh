@@ -17,7 +17,7 @@ printf '[Udsconnect]\nPath=/run/shared;%s\n' "$M$D/here" >"$SCRATCH/whitelist"
 
 # Each is at its own address; in one guest the client's comes first, since the device is its.
 start_proxy() {
-	udsproxyd --address $CLIENT_IP --port 12121 --peer-address $SERVER_IP --peer-port 12121 --patience 5 \
+	udsproxyd --address $CLIENT_IP --port 12121 --peer-address $SERVER_IP --peer-port 12121 --patience $((5 * RIG_SLOW)) \
 		--whitelist "$SCRATCH/whitelist" --control /run/qtfs/client.sock --log-level debug \
 		>>"$SCRATCH/proxy.log" 2>&1 &
 	PROXY=$!
