@@ -6,5 +6,6 @@
 # trans: tcp
 # expect-log: modfuzz\[
 # fuzz.sh for minutes: FUZZ_MINUTES for each of the three, from another seed each time.
+: "${SEED:=$EPOCHSECONDS}"
 FUZZ_SECONDS=$((${FUZZ_MINUTES:-4} * 60))
 . "$(dirname "$0")/fuzz.sh"
