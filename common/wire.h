@@ -39,8 +39,8 @@
 #endif
 
 #define QTFS_MAGIC		0x53465451u	/* "QTFS" in memory */
-#define QTFS_VERSION		1
-#define QTFS_VERSION_MIN	1	/* oldest version still spoken */
+#define QTFS_VERSION		2
+#define QTFS_VERSION_MIN	2	/* oldest version still spoken */
 #define QTFS_PORT		12345	/* the default, TCP and vsock */
 #define QTFS_SUPER_MAGIC	0x51544653	/* a mounted super block's s_magic */
 

@@ -42,7 +42,7 @@ def frame(op_, body=b"", names=(b"", b""), data=b"", node=0, node2=0, open_=0, g
                                       "rreserved", "pid")]) + args + data)
 
 def hello(**bad):
-    body = dict(client=rnd.randbytes(16), epoch=1, features=0, max_data=1 << 20, slots=64, version=1, version_min=1, conn=0, res=0)
+    body = dict(client=rnd.randbytes(16), epoch=1, features=0, max_data=1 << 20, slots=64, version=2, version_min=2, conn=0, res=0)
     rest = {k: v for k, v in bad.items() if k not in body}
     body.update({k: v for k, v in bad.items() if k in body})
     return frame(HELLO, struct.pack("<16sQQIIHHHH", *body.values()), (b"hostile", b""), **{"slot": NO_SLOT, "seq": 0, **rest})
@@ -133,7 +133,7 @@ before = {
     "umask": lambda: hello(umask=0o1000),
     "epoch 0": lambda: hello(epoch=0),
     "no data": lambda: hello(max_data=R(0, 65535)),
-    "versions reversed": lambda: hello(version=1, version_min=2),
+    "versions reversed": lambda: hello(version=2, version_min=3),
     "flags in the body": lambda: hello(res=R(1, 32767) << 1),
     "label": lambda: hello().replace(b"hostile", b"host\0le"),
 }

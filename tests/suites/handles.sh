@@ -25,7 +25,7 @@ class Client:
     def __init__(self, path=None):
         self.s = socket.create_connection((address, port))
         self.seq = 0
-        self.call(HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 8, 1, 1, 0, 0),
+        self.call(HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 8, 2, 2, 0, 0),
                   b"by hand", slot=NO_SLOT)
         if path:
             self.root = struct.unpack_from("<Q", self.good(ATTACH, name=path.encode()))[0]

@@ -96,7 +96,7 @@ def connect():
     return s
 
 def hello(s):
-    return ask(s, HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 64, 1, 1, 0, 0), b"stranger")[0]
+    return ask(s, HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 64, 2, 2, 0, 0), b"stranger")[0]
 
 def begin(s, nonce):
     status, body = ask(s, AUTH, struct.pack("<32sII", nonce, 1, 0))

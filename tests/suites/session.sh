@@ -81,7 +81,7 @@ def frame(op, slot=0, seq=1, body=b"", name=b"", node=0, open_=0):
 class Connection:
     def __init__(self, epoch=1, rejoin=0):
         self.s = socket.create_connection((address, port))
-        body = struct.pack("<16sQQIIHHHH", CLIENT, epoch, 0, 1 << 20, 8, 1, 1, 0, rejoin)
+        body = struct.pack("<16sQQIIHHHH", CLIENT, epoch, 0, 1 << 20, 8, 2, 2, 0, rejoin)
         self.send(frame(HELLO, NO_SLOT, 0, body, b"by hand"))
         self.status, body = self.reply()
         self.session = struct.unpack_from("<Q", body, 16)[0]

@@ -186,8 +186,9 @@ std::string Answer::fifo()
     return error(EINTR);
   if (random_.chance(60))
     return opened(node(), false);
-  return with(bytes_of(qtfs_open_rep{
-    .open = 0, .node = 0, .flags = le(__u32{QTFS_OPENED_WAITING}), .reserved = 0, .attr = {}}));
+  qtfs_open_rep rep = {};
+  rep.flags = le(__u32{QTFS_OPENED_WAITING});
+  return with(bytes_of(rep));
 }
 
 std::string Answer::read()

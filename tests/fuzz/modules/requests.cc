@@ -218,7 +218,11 @@ std::string body_of(Random &random, unsigned op, const Objects &objects)
                               .dev = le32(random.boundary()),
                               .gen = le32(random.bits()),
                               .type = le32(random.below(16) << 12),
-                              .reserved = 0});
+                              .reserved = 0,
+                              .handle = {.len = static_cast<__u8>(random.below(12) * 4),
+                                         .type = static_cast<__u8>(random.bits()),
+                                         .reserved = {},
+                                         .bytes = {}}});
   case QTFS_OP_ECHO:
     return bytes_of(qtfs_echo{.size = size(random), .reserved = 0});
   default:
