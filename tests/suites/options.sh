@@ -129,7 +129,7 @@ while True:
         "slots": lambda: frame(rep(slots=1 << 31)),
         "data": lambda: frame(rep(max_data=16)),
         "features": lambda: frame(rep(features=1 << 63)),
-        "other-version": lambda: frame(rep(version=2)),
+        "other-version": lambda: frame(rep(version=1)),
         "op": lambda: frame(rep(), op=2),
         "request": lambda: frame(rep(), flags=0),
         "short": lambda: frame(rep())[:70],
