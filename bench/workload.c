@@ -480,7 +480,7 @@ static const struct {
 };
 
 /* Runs @run in @processes at once, and returns what they did together. */
-static double run_many(double (*run)(double *start), int processes, double *start)
+static double run_many(double (*run)(double *start), long processes, double *start)
 {
 	double done = 0, began;
 	int status, failed = 0;
@@ -509,11 +509,11 @@ static double run_many(double (*run)(double *start), int processes, double *star
 
 int main(int argc, char **argv)
 {
-	int processes = argc == 4 ? atoi(argv[3]) : 1;
+	long processes = argc == 4 ? strtol(argv[3], NULL, 10) : 1;
 	double start, done;
 	size_t i;
 
-	if (argc < 3 || argc > 4 || processes < 1) {
+	if (argc < 3 || argc > 4 || processes < 1 || processes > 1000) {
 		fprintf(stderr, "usage: workload DIR NAME [PROCESSES]\n");
 		return 2;
 	}

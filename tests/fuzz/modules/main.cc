@@ -4,9 +4,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
+#include <exception>
+
 #include "fuzz.hh"
 
-int main(int argc, char **argv)
+namespace {
+
+int fuzz(int argc, char **argv)
 {
   using namespace qtfs::fuzz;
   CLI::App app("Hostile peers of the kernel modules");
@@ -29,4 +34,16 @@ int main(int argc, char **argv)
   CLI11_PARSE(app, argc, argv);
   options.time = std::chrono::seconds(seconds);
   return run(options);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+  try {
+    return fuzz(argc, argv);
+  } catch (const std::exception &e) {
+    std::fprintf(stderr, "modfuzz: %s\n", e.what());
+    return 1;
+  }
 }
