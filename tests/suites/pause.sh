@@ -22,8 +22,6 @@ check "the engine stops" stop_engine
 cat >"$SCRATCH/supervise.pl" <<'PL'
 use Time::HiRes qw(time);
 $| = 1;
-my $stopped = 0;
-$SIG{TERM} = sub { $stopped = 1 };
 sub start {
 	my $pid = fork // die;
 	if (!$pid) { open STDOUT, ">>", "/run/qtfs/engine.log"; open STDERR, ">&STDOUT"; exec @_ or die; }
@@ -37,11 +35,8 @@ for (1 .. 20) {
 }
 @starts = sort { $a <=> $b } @starts;
 printf "%.1f\n", $starts[@starts / 2];
-while (!$stopped) {
-	my $pid = start("/usr/sbin/qtfs-engine", "--threads", "4", "--whitelist", $ARGV[0]);
-	waitpid $pid, 0 while !$stopped && kill 0, $pid;
-	kill 15, $pid if $stopped;
-	waitpid $pid, 0;
+until (-e $ARGV[1]) {
+	waitpid start("/usr/sbin/qtfs-engine", "--threads", "4", "--whitelist", $ARGV[0]), 0;
 	select undef, undef, undef, 0.1;
 }
 PL
@@ -61,17 +56,17 @@ for (1 .. $kills) {
 @pauses = sort { $a <=> $b } @pauses;
 printf "%.1f %.1f %.1f\n", $pauses[@pauses / 2], $pauses[int(@pauses * 0.99)], $pauses[-1];
 PL
-perl "$SCRATCH/supervise.pl" $WHITELIST >"$SCRATCH/start" 2>&1 &
+perl "$SCRATCH/supervise.pl" $WHITELIST "$SCRATCH/stop" >"$SCRATCH/start" 2>&1 &
 supervisor=$!
 check "an engine runs" wait_for 60 grep -qx running /sys/fs/qtfs_server/engine
 check "$KILLS engines are killed, and each question is answered" eval 'perl "$SCRATCH/ask.pl" $M/f $KILLS >"$SCRATCH/pauses"'
-kill $supervisor
+touch "$SCRATCH/stop"
+check "the last engine stops" stop_engine
 wait $supervisor
 read -r start <"$SCRATCH/start"
 read -r p50 p99 most <"$SCRATCH/pauses"
 echo "# the program begins and ends in $start ms; pauses: p50 $p50 ms, p99 $p99 ms, at most $most ms"
 beyond=$(awk "BEGIN { printf \"%.0f\", $p99 - $start }")
 check "p99 is $beyond ms beyond that, $TARGET_MS are the target" [ "$beyond" -le $((TARGET_MS * RIG_SLOW)) ]
-check "the engine has gone" wait_for 10 eval '! pidof qtfs-engine'
 check "another one starts" start_engine
 check "umount" umount_qtfs $M
