@@ -226,7 +226,7 @@ void qtfs_dir_looked_up(struct dentry *parent)
 	if (size > LOOKUPS_SIZE || qtfs_uncached(dir) || !sbi->entry_ttl || !sbi->attr_ttl ||
 	    test_bit(QTFS_DIR_UNLISTED, &qi->dir_state))
 		return;
-	/* Several at once may count less, or do it twice: no harm. */
+	/* Several at once may count less: no harm. */
 	if (time_before(jiffies, last + LOOKUPS_PAUSE))
 		lookups += READ_ONCE(qi->dir_lookups);
 	WRITE_ONCE(qi->dir_looked_up, jiffies);
@@ -235,9 +235,12 @@ void qtfs_dir_looked_up(struct dentry *parent)
 		return;
 	}
 	WRITE_ONCE(qi->dir_lookups, 0);
+	if (test_and_set_bit(QTFS_DIR_FETCHING, &qi->dir_state))
+		return;
 	/* Whoever may not do it won't be able to a moment later. */
 	if (names_fetch(parent) && !fatal_signal_pending(current))
 		set_bit(QTFS_DIR_UNLISTED, &qi->dir_state);
+	clear_bit(QTFS_DIR_FETCHING, &qi->dir_state);
 }
 
 /* The next entry of the batch, NULL at its end, -EPROTO if the server's row is broken. */

@@ -408,6 +408,7 @@ struct qtfs_inode {
 #define QTFS_DIR_USED		0	/* names in it have been used since its last READDIR */
 #define QTFS_DIR_LISTED		1	/* it was listed without entries */
 #define QTFS_DIR_UNLISTED	2	/* to list it unasked has failed */
+#define QTFS_DIR_FETCHING	3	/* somebody lists it unasked */
 
 static inline struct qtfs_inode *qtfs_i(const struct inode *inode)
 {
