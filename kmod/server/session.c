@@ -55,6 +55,7 @@
  */
 #include "server/qtfsd.h"
 
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -107,6 +108,20 @@ int qtfsd_sessions_grant(u32 slots)
 	return error;
 }
 
+/*
+ * Who receives may not wait for I/O, and then memory for each processor comes from what
+ * there is of it, silently (until 6.15); but the kernel begins to make more.
+ */
+static struct qtfsd_stats __percpu *stats_alloc(void)
+{
+	struct qtfsd_stats __percpu *stats;
+	unsigned int tries = 0;
+
+	while (!(stats = alloc_percpu(struct qtfsd_stats)) && ++tries < 50)
+		msleep(20);
+	return stats;
+}
+
 static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const char *label,
 					   size_t label_len)
 {
@@ -116,7 +131,7 @@ static struct qtfsd_session *session_alloc(const struct qtfs_hello *hello, const
 		return NULL;
 	spin_lock_init(&session->lock);
 	session->slots_max = clamp_t(u32, le32_to_cpu(hello->slots), 1, QTFS_SLOTS_MAX);
-	session->stats = alloc_percpu(struct qtfsd_stats);
+	session->stats = stats_alloc();
 	if (!session->stats || qtfsd_session_grant(session, qtfsd.limits.slots) ||
 	    qtfsd_notify_init(session)) {
 		free_percpu(session->stats);
