@@ -119,28 +119,27 @@ void qtfs_sock_unlisten(struct qtfs_listener *listener)
 	listener->priv = NULL;
 }
 
-static struct msghdr send_msg(const struct iov_iter *from, unsigned int how)
+static ssize_t sock_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how, bool lend)
 {
 	struct msghdr msg = {
 		.msg_flags = MSG_NOSIGNAL,
 		.msg_iter = *from,
 	};
+	int n;
 
 	if (how & QTFS_SEND_MORE)
 		msg.msg_flags |= MSG_MORE;
 	if (!(how & QTFS_SEND_WAIT))
 		msg.msg_flags |= MSG_DONTWAIT;
-	return msg;
+	n = lend ? qtfs_sock_splice(conn->priv, &msg) : sock_sendmsg(conn->priv, &msg);
+	if (n > 0)
+		iov_iter_advance(from, n);
+	return n ?: -EPIPE;
 }
 
 ssize_t qtfs_sock_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how)
 {
-	struct msghdr msg = send_msg(from, how);
-	int n = sock_sendmsg(conn->priv, &msg);
-
-	if (n > 0)
-		iov_iter_advance(from, n);
-	return n ?: -EPIPE;
+	return sock_send(conn, from, how, false);
 }
 
 /* Less than this is sooner copied. */
@@ -166,15 +165,7 @@ static bool lendable(const struct iov_iter *from)
 /* Likewise, for a network that need not copy what it's lent. */
 ssize_t qtfs_sock_send_lent(struct qtfs_conn *conn, struct iov_iter *from, unsigned int how)
 {
-	struct msghdr msg = send_msg(from, how);
-	int n;
-
-	if (!(how & QTFS_SEND_LENT) || !lendable(from))
-		return qtfs_sock_send(conn, from, how);
-	n = qtfs_sock_splice(conn->priv, &msg);
-	if (n > 0)
-		iov_iter_advance(from, n);
-	return n ?: -EPIPE;
+	return sock_send(conn, from, how, (how & QTFS_SEND_LENT) && lendable(from));
 }
 
 int qtfs_sock_recv(struct qtfs_conn *conn, struct iov_iter *to)
