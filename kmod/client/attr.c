@@ -68,6 +68,20 @@ void qtfs_drop_data(struct inode *inode)
 		invalidate_inode_pages2(inode->i_mapping);
 }
 
+/* Drops the @len cached bytes from @pos on, which were written past the page cache. */
+void qtfs_drop_written(struct inode *inode, loff_t pos, size_t len)
+{
+	struct address_space *mapping = inode->i_mapping;
+	int error;
+
+	if (!mapping->nrpages || !len)
+		return;
+	error = invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT,
+					      (pos + len - 1) >> PAGE_SHIFT);
+	if (error)
+		qtfs_log(WARN, "stale pages could not be dropped: %d", error);
+}
+
 static bool update(struct inode *inode, const struct qtfs_attr *attr)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);

@@ -4,6 +4,7 @@
  */
 #include "request.h"
 
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -102,6 +103,41 @@ struct qtfs_buf *qtfs_buf_pin(struct iov_iter *iter, size_t max)
 		return buf;
 	qtfs_buf_put(buf);
 	return ERR_PTR(n < 0 ? n : -EFAULT);
+}
+
+size_t qtfs_buf_copy_from(struct qtfs_buf *buf, struct iov_iter *from)
+{
+	size_t done = 0, copied;
+	unsigned int i;
+
+	for (i = 0; i < buf->nr_bvecs; i++) {
+		const struct bio_vec *bvec = &buf->bvecs[i];
+
+		copied = copy_page_from_iter(bvec->bv_page, 0, bvec->bv_len, from);
+		done += copied;
+		if (copied < bvec->bv_len)
+			break;
+	}
+	return done;
+}
+
+/* Not copy_page_to_iter(): a pipe would keep the page, and take it for a file's. */
+size_t qtfs_buf_copy_to(const struct qtfs_buf *buf, size_t len, struct iov_iter *to)
+{
+	size_t done = 0, copied, part;
+	unsigned int i;
+
+	for (i = 0; done < len; i++) {
+		void *data = kmap_local_page(buf->bvecs[i].bv_page);
+
+		part = min_t(size_t, len - done, buf->bvecs[i].bv_len);
+		copied = copy_to_iter(data, part, to);
+		kunmap_local(data);
+		done += copied;
+		if (copied < part)
+			break;
+	}
+	return done;
 }
 
 void qtfs_buf_put(struct qtfs_buf *buf)

@@ -133,13 +133,11 @@ static void piece_done(struct qtfs_request *req)
 /* Takes the caller's next bytes as they are. */
 static int piece_pin(struct piece *piece, struct iov_iter *iter, size_t max)
 {
-	piece->user = qtfs_buf_pin(iter, max);
-	if (IS_ERR(piece->user)) {
-		int error = PTR_ERR(piece->user);
+	struct qtfs_buf *user = qtfs_buf_pin(iter, max);
 
-		piece->user = NULL;
-		return error;
-	}
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	piece->user = user;
 	piece->len = piece->user->size;
 	if (!piece->direct->bounce) {
 		refcount_inc(&piece->user->ref);
@@ -153,20 +151,10 @@ static int piece_pin(struct piece *piece, struct iov_iter *iter, size_t max)
 /* Copies the caller's next bytes, which are to be written. */
 static int piece_copy(struct piece *piece, struct iov_iter *iter, size_t max)
 {
-	size_t len = min(max, iov_iter_count(iter));
-	unsigned int i;
-
-	piece->wire = qtfs_buf_alloc_pages(len, GFP_KERNEL);
+	piece->wire = qtfs_buf_alloc_pages(min(max, iov_iter_count(iter)), GFP_KERNEL);
 	if (!piece->wire)
 		return -ENOMEM;
-	for (i = 0; i < piece->wire->nr_bvecs; i++) {
-		const struct bio_vec *bvec = &piece->wire->bvecs[i];
-		size_t copied = copy_page_from_iter(bvec->bv_page, 0, bvec->bv_len, iter);
-
-		piece->len += copied;
-		if (copied < bvec->bv_len)
-			break;
-	}
+	piece->len = qtfs_buf_copy_from(piece->wire, iter);
 	return piece->len ? 0 : -EFAULT;
 }
 
@@ -234,36 +222,15 @@ static int piece_start(struct direct *direct, struct iov_iter *iter)
 /* Gives the caller what was read. */
 static void piece_deliver(struct piece *piece)
 {
+	struct iov_iter to;
 	unsigned int i;
 
 	if (piece->wire != piece->user) {
-		size_t left = piece->done;
-		struct iov_iter to;
-
-		qtfs_buf_iter(piece->user, ITER_DEST, left, &to);
-		for (i = 0; left; i++) {
-			size_t len = min_t(size_t, left, piece->wire->bvecs[i].bv_len);
-
-			copy_page_to_iter(piece->wire->bvecs[i].bv_page, 0, len, &to);
-			left -= len;
-		}
+		qtfs_buf_iter(piece->user, ITER_DEST, piece->done, &to);
+		qtfs_buf_copy_to(piece->wire, piece->done, &to);
 	}
 	for (i = 0; i < piece->user->nr_bvecs; i++)
 		set_page_dirty_lock(piece->user->bvecs[i].bv_page);
-}
-
-/* Others may have read into the page cache what was written over meanwhile. */
-static void drop_stale(struct direct *direct)
-{
-	struct address_space *mapping = direct->iocb->ki_filp->f_mapping;
-	int error;
-
-	if (!mapping->nrpages || !direct->asked)
-		return;
-	error = invalidate_inode_pages2_range(mapping, direct->pos >> PAGE_SHIFT,
-					      (direct->pos + direct->asked - 1) >> PAGE_SHIFT);
-	if (error)
-		qtfs_log(WARN, "stale pages could not be dropped: %d", error);
 }
 
 /* All pieces have ended.  Returns what the caller is told. */
@@ -286,8 +253,9 @@ static ssize_t direct_finish(struct direct *direct)
 	}
 	if (written && !(direct->flags & (QTFS_WRITE_SYNC | QTFS_WRITE_DSYNC)))
 		qtfs_unstable_add_elsewhere(inode);
+	/* Others may have read into the page cache what was written over meanwhile. */
 	if (direct->write)
-		drop_stale(direct);
+		qtfs_drop_written(inode, direct->pos, direct->asked);
 	if (end > direct->pos) {
 		direct->iocb->ki_pos = end;
 		return end - direct->pos;

@@ -41,25 +41,8 @@ ssize_t qtfs_read_once(struct kiocb *iocb, struct iov_iter *to)
 	if (!rpc.in)
 		return -ENOMEM;
 	n = qtfs_rpc_call(session, &rpc);
-	/* Not copy_page_to_iter(): a pipe would keep the page, and take it for a file's. */
-	if (!n && rpc.in_len) {
-		unsigned int i;
-		size_t left = rpc.in_len;
-
-		for (i = 0; left; i++) {
-			size_t len = min_t(size_t, left, PAGE_SIZE);
-			void *data = kmap_local_page(rpc.in->bvecs[i].bv_page);
-			size_t copied = copy_to_iter(data, len, to);
-
-			kunmap_local(data);
-			n += copied;
-			left -= len;
-			if (copied < len)
-				break;
-		}
-		if (!n)
-			n = -EFAULT;
-	}
+	if (!n && rpc.in_len)
+		n = qtfs_buf_copy_to(rpc.in, rpc.in_len, to) ?: -EFAULT;
 	qtfs_buf_put(rpc.in);
 	if (n > 0)
 		iocb->ki_pos += n;
@@ -91,16 +74,20 @@ static bool bypasses(const struct kiocb *iocb)
 	       qtfs_sb(file_inode(iocb->ki_filp)->i_sb)->cache == QTFS_CACHE_NONE;
 }
 
-/* Whether the page cache may be read from: an errno if not. */
-static int cache_readable(struct file *file, bool nowait)
+/* Whether @file can still be used: an errno if not. */
+static int usable(const struct file *file)
 {
-	struct inode *inode = file_inode(file);
 	int error = READ_ONCE(qtfs_file(file)->error);
 
-	if (error)
-		return error;
-	qtfs_unstable_settle(inode);
-	if (!qtfs_attr_expired(inode))
+	if (!error)
+		qtfs_unstable_settle(file_inode(file));
+	return error;
+}
+
+/* Lets what is cached of @file be no older than it may be. */
+static int freshen(struct file *file, bool nowait)
+{
+	if (!qtfs_attr_expired(file_inode(file)))
 		return 0;
 	return nowait ? -EAGAIN : qtfs_refresh_dentry(file_dentry(file));
 }
@@ -111,11 +98,10 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t n;
 	int error;
 
+	error = usable(iocb->ki_filp);
+	if (error)
+		return error;
 	if (bypasses(iocb)) {
-		error = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
-		if (error)
-			return error;
-		qtfs_unstable_settle(inode);
 		if (iocb->ki_flags & IOCB_NOWAIT)
 			return -EAGAIN;
 		error = qtfs_clean(inode);
@@ -123,7 +109,7 @@ static ssize_t qtfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return error;
 		return user_backed_iter(to) ? qtfs_direct_read(iocb, to) : read_direct(iocb, to);
 	}
-	error = cache_readable(iocb->ki_filp, iocb->ki_flags & IOCB_NOWAIT);
+	error = freshen(iocb->ki_filp, iocb->ki_flags & IOCB_NOWAIT);
 	if (error)
 		return error;
 	n = generic_file_read_iter(iocb, to);
@@ -161,7 +147,7 @@ static ssize_t qtfs_splice_read(struct file *in, loff_t *pos, struct pipe_inode_
 
 	if (qtfs_sb(file_inode(in)->i_sb)->cache == QTFS_CACHE_NONE)
 		return copy_splice_read(in, pos, pipe, len, flags);
-	error = cache_readable(in, false);
+	error = usable(in) ?: freshen(in, false);
 	return error ?: filemap_splice_read(in, pos, pipe, len, flags);
 }
 
@@ -199,21 +185,13 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 		.body = &body,
 		.reply = &rep,
 	};
-	unsigned int i;
 	u32 count;
 	int error;
 
 	rpc.out = qtfs_buf_alloc_pages(size, GFP_KERNEL);
 	if (!rpc.out)
 		return -ENOMEM;
-	for (i = 0; i < rpc.out->nr_bvecs; i++) {
-		const struct bio_vec *bvec = &rpc.out->bvecs[i];
-		size_t copied = copy_page_from_iter(bvec->bv_page, 0, bvec->bv_len, from);
-
-		rpc.out_len += copied;
-		if (copied < bvec->bv_len)
-			break;
-	}
+	rpc.out_len = qtfs_buf_copy_from(rpc.out, from);
 	error = -EFAULT;
 	if (rpc.out_len)
 		error = qtfs_rpc_call(session, &rpc);
@@ -240,11 +218,11 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 
 static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t done = 0, n;
 	int error;
 
-	error = qtfs_clean(mapping->host);
+	error = qtfs_clean(inode);
 	if (error)
 		return error;
 	while (iov_iter_count(from)) {
@@ -254,13 +232,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 			break;
 		}
 		/* Also when it was appended elsewhere than we thought. */
-		error = 0;
-		if (mapping->nrpages && n)
-			error = invalidate_inode_pages2_range(mapping,
-							      (iocb->ki_pos - n) >> PAGE_SHIFT,
-							      (iocb->ki_pos - 1) >> PAGE_SHIFT);
-		if (error)
-			qtfs_log(WARN, "stale pages could not be dropped: %d", error);
+		qtfs_drop_written(inode, iocb->ki_pos - n, n);
 		done += n;
 		if (!n)
 			break;
@@ -318,10 +290,9 @@ static ssize_t qtfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	n = READ_ONCE(qtfs_file(iocb->ki_filp)->error);
+	n = usable(iocb->ki_filp);
 	if (n)
 		return n;
-	qtfs_unstable_settle(inode);
 	shared = lock_to_write(iocb, from);
 	n = generic_write_checks(iocb, from);
 	if (n > 0 && writes_back(iocb, n)) {

@@ -494,6 +494,7 @@ void qtfs_update_inode(struct inode *inode, const struct qtfs_attr *attr,
 		       const struct qtfs_age *age);
 bool qtfs_dirty(const struct inode *inode);
 void qtfs_drop_data(struct inode *inode);
+void qtfs_drop_written(struct inode *inode, loff_t pos, size_t len);
 void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr,
 			       const struct qtfs_age *age, bool data);
 u64 qtfs_write_answered(struct inode *inode, u64 version);

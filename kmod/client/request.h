@@ -47,6 +47,12 @@ void qtfs_buf_add_page(struct qtfs_buf *buf, struct page *page, size_t len, size
  * @iter advances; less where a part can't be had.  Returns an ERR_PTR() if nothing can.
  */
 struct qtfs_buf *qtfs_buf_pin(struct iov_iter *iter, size_t max);
+/*
+ * For one of qtfs_buf_alloc_pages(): fills it from @from, or @to with its first @len bytes.
+ * Return how much was copied, less where the other side's memory can't be had.
+ */
+size_t qtfs_buf_copy_from(struct qtfs_buf *buf, struct iov_iter *from);
+size_t qtfs_buf_copy_to(const struct qtfs_buf *buf, size_t len, struct iov_iter *to);
 /* Doesn't sleep, and leaves it to others to mark what was received into as dirty. */
 void qtfs_buf_put(struct qtfs_buf *buf);
 /* An iterator over the first @len bytes; @dir is ITER_SOURCE or ITER_DEST. */
