@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PCIe: a window of memory that two machines share, with doorbells.
+ * PCIe: connections through a window of memory that two machines share, with
+ * doorbells.  window.h is what it needs of a device; ivshmem.c is the driver of
+ * the one there is.
  *
- * The device is QEMU's ivshmem-doorbell (docs/specs/ivshmem-spec.rst there):
- * BAR0 has the registers, BAR2 is the window, MSI-X brings the other side's
- * bells.  What is particular to that device is window_map(), window_ring() and
- * the irq handlers; another kind of window has its own, and all the rest stays.
- *
- * The window begins with one struct half for each side, then a page with
- * two lines (ring.h) for each channel, then the channels' rings.  A channel is
- * one connection.  The client picks a free one and opens it with the next
- * generation; the server's listener sees that and opens its side with the same.
- * A generation is used once, so nothing that is left from an earlier
- * connection, or from before a restart of either side, is mistaken for part of
- * this one.
+ * What a side writes begins with its struct half, then comes a line (ring.h) for
+ * each channel, then the channels' rings.  A channel is one connection.  The client
+ * picks a free one and opens it with the next generation; the server's listener
+ * sees that and opens its side with the same.  A generation is used once, so
+ * nothing that is left from an earlier connection, or from before a restart of
+ * either side, is mistaken for part of this one.
  *
  * A side that leaves closes its lines.  One that dies can't: so each side
  * counts a heartbeat, and when the other's stands still, what is connected
@@ -24,157 +20,112 @@
  *
  * Locks: windows_lock (mutex) > nothing.  window.lock (spin) is a leaf: busy
  * and gone.  References: the driver's while bound, and one for each connection.
- * remove() waits until no channel is busy, so the memory outlives its users.
+ * qtfs_window_remove() waits until no channel is busy, so the memory outlives its
+ * users.
  */
 #include "pcie.h"
-#include "ring.h"
+#include "window.h"
 
-#include <linux/interrupt.h>
-#include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/module.h>
-#include <linux/pci.h>
-#include <linux/sched/signal.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 
-#define CHANNELS	4
 #define MAGIC		0x57544951	/* "QITW" */
-#define VERSION		1
+#define VERSION		2
 #define HEARTBEAT	HZ
 #define DEAD_AFTER	(5 * HZ)
 
-#define LINES_AT	4096
-#define DATA_AT		8192
+#define DATA_AT		4096
 #define RING_MIN	(64 << 10)
 
-/* ivshmem's registers, BAR0 */
-#define REG_POSITION	8
-#define REG_DOORBELL	12
-
-/* What a side says of itself, at the beginning of the window. */
+/* What a side says of itself. */
 struct half {
 	__le32 magic;
 	__le32 version;
-	__le32 position;		/* where its doorbell is */
-	__le32 vectors;			/* how many it has */
+	__le32 position;		/* where its bells are, for the device */
+	__le32 bells;			/* how many it has */
 	__le32 heartbeat;
 	__le32 reserved[27];
 };
 
 static_assert(sizeof(struct half) == 128);
 
-struct channel {
-	struct window *window;
-	unsigned int number;
-	struct qtfs_ring ring;
-	wait_queue_head_t wq;
-	bool busy;			/* window.lock; a connection has it */
-	u32 seen;			/* the last generation accepted; listener's thread */
+/* What a side writes, but for the rings. */
+struct area {
+	struct half half;
+	struct qtfs_ring_line lines[QTFS_WINDOW_CHANNELS];
 };
 
-struct window {
-	struct list_head list;
-	struct pci_dev *pdev;
-	void __iomem *regs;
-	void *memory;
-	size_t size;
-	u32 ring_size;
-	int vectors;
+static_assert(sizeof(struct area) <= DATA_AT);
 
-	spinlock_t lock;		/* gone, channels' busy; a leaf */
-	bool gone;
-	struct channel channels[CHANNELS];
-	wait_queue_head_t wq;		/* a channel was opened or is free again */
-
-	struct delayed_work heart;
-	u32 beat;
-	u32 beat_seen;
-	unsigned long beat_at;		/* jiffies when the other's beat had moved */
-
-	struct qtfs_listener listener;
-	bool listening;
-};
-
-static enum qtfs_pcie_side here;
 static void (*prepare_listener)(struct qtfs_listener *listener);
 static DEFINE_MUTEX(windows_lock);
 static LIST_HEAD(windows);
 
-static struct half *half(const struct window *window, enum qtfs_pcie_side side)
+static struct half *our_half(const struct qtfs_window *window)
 {
-	return window->memory + side * sizeof(struct half);
+	struct area *area = window->out;
+
+	return &area->half;
 }
 
-static struct qtfs_ring_line *line(const struct window *window, unsigned int channel,
-				   enum qtfs_pcie_side side)
+static const struct half *other_half(const struct qtfs_window *window)
 {
-	return window->memory + LINES_AT + (channel * 2 + side) * sizeof(struct qtfs_ring_line);
+	const struct area *area = window->in;
+
+	return &area->half;
 }
 
-/* The ring that @side sends into. */
-static void *ring_data(const struct window *window, unsigned int channel, enum qtfs_pcie_side side)
+static void window_ring(struct qtfs_window *window, u32 bell)
 {
-	return window->memory + DATA_AT + (size_t)(channel * 2 + side) * window->ring_size;
-}
+	const struct half *other = other_half(window);
 
-/* Vector 0 is for all, vector 1 + n for channel n where there are so many. */
-static void window_ring(struct window *window, unsigned int channel)
-{
-	const struct half *other = half(window, !here);
-	u32 vector = channel + 1;
-
-	if (vector >= qtfs_ring_get(&other->vectors))
-		vector = 0;
-	/* writel() orders what was written to the window before the bell. */
-	writel((qtfs_ring_get(&other->position) & 0xffff) << 16 | vector,
-	       window->regs + REG_DOORBELL);
+	if (bell >= qtfs_ring_get(&other->bells))
+		bell = 0;
+	window->ops->ring(window, qtfs_ring_get(&other->position), bell);
 }
 
 static void pcie_bell(struct qtfs_ring *ring)
 {
-	struct channel *channel = container_of(ring, struct channel, ring);
+	struct qtfs_channel *channel = container_of(ring, struct qtfs_channel, ring);
 
-	window_ring(channel->window, channel->number);
+	window_ring(channel->window, 1 + channel->number);
 }
 
-static void channel_wake(struct channel *channel)
+static void channel_wake(struct qtfs_channel *channel)
 {
 	wake_up_all(&channel->wq);
 	if (!READ_ONCE(channel->busy))
 		wake_up(&channel->window->wq);
 }
 
-static irqreturn_t channel_irq(int irq, void *data)
+void qtfs_window_rung(struct qtfs_window *window, u32 bell)
 {
-	channel_wake(data);
-	return IRQ_HANDLED;
-}
-
-static irqreturn_t window_irq(int irq, void *data)
-{
-	struct window *window = data;
 	int i;
 
-	for (i = 0; i < CHANNELS; i++)
-		channel_wake(&window->channels[i]);
-	return IRQ_HANDLED;
+	if (bell)
+		channel_wake(&window->channels[bell - 1]);
+	else
+		for (i = 0; i < QTFS_WINDOW_CHANNELS; i++)
+			channel_wake(&window->channels[i]);
 }
 
-static bool other_is_there(const struct window *window)
+static bool other_is_there(const struct qtfs_window *window)
 {
-	const struct half *other = half(window, !here);
+	const struct half *other = other_half(window);
 
 	return qtfs_ring_get(&other->magic) == MAGIC &&
 	       qtfs_ring_get(&other->version) == VERSION;
 }
 
-static void break_all(struct window *window, int error)
+static void break_all(struct qtfs_window *window, int error)
 {
 	int i;
 
 	spin_lock(&window->lock);
-	for (i = 0; i < CHANNELS; i++)
+	for (i = 0; i < QTFS_WINDOW_CHANNELS; i++)
 		if (window->channels[i].busy)
 			qtfs_ring_break(&window->channels[i].ring, error);
 	spin_unlock(&window->lock);
@@ -182,10 +133,10 @@ static void break_all(struct window *window, int error)
 
 static void heart_work(struct work_struct *work)
 {
-	struct window *window = container_of(work, struct window, heart.work);
-	u32 beat = qtfs_ring_get(&half(window, !here)->heartbeat);
+	struct qtfs_window *window = container_of(work, struct qtfs_window, heart.work);
+	u32 beat = qtfs_ring_get(&other_half(window)->heartbeat);
 
-	qtfs_ring_put(&half(window, here)->heartbeat, ++window->beat);
+	qtfs_ring_put(&our_half(window)->heartbeat, ++window->beat);
 	if (beat != window->beat_seen) {
 		window->beat_seen = beat;
 		window->beat_at = jiffies;
@@ -197,9 +148,9 @@ static void heart_work(struct work_struct *work)
 
 /* ---- connections ---- */
 
-static bool channel_take(struct channel *channel)
+static bool channel_take(struct qtfs_channel *channel)
 {
-	struct window *window = channel->window;
+	struct qtfs_window *window = channel->window;
 	bool taken = false;
 
 	spin_lock(&window->lock);
@@ -211,9 +162,9 @@ static bool channel_take(struct channel *channel)
 	return taken;
 }
 
-static void channel_free(struct channel *channel)
+static void channel_free(struct qtfs_channel *channel)
 {
-	struct window *window = channel->window;
+	struct qtfs_window *window = channel->window;
 
 	spin_lock(&window->lock);
 	channel->busy = false;
@@ -223,9 +174,9 @@ static void channel_free(struct channel *channel)
 }
 
 /* Opens a taken channel for @conn, and breaks it at once if the window is going. */
-static void channel_open(struct channel *channel, struct qtfs_conn *conn, u32 generation)
+static void channel_open(struct qtfs_channel *channel, struct qtfs_conn *conn, u32 generation)
 {
-	struct window *window = channel->window;
+	struct qtfs_window *window = channel->window;
 
 	spin_lock(&window->lock);
 	qtfs_ring_open(&channel->ring, generation);
@@ -233,7 +184,7 @@ static void channel_open(struct channel *channel, struct qtfs_conn *conn, u32 ge
 		qtfs_ring_break(&channel->ring, -ENODEV);
 	spin_unlock(&window->lock);
 	qtfs_ring_give(&channel->ring, conn);
-	snprintf(conn->peer, sizeof(conn->peer), "pcie %s:%u", pci_name(window->pdev),
+	snprintf(conn->peer, sizeof(conn->peer), "pcie %s:%u", window->name,
 		 channel->number);
 }
 
@@ -247,21 +198,21 @@ static int pcie_parse(struct qtfs_addr *addr, const char *host, unsigned int por
 }
 
 /* Takes a free channel of the window called @name. */
-static struct channel *take_any(const char *name)
+static struct qtfs_channel *take_any(const char *name)
 {
-	struct channel *found = ERR_PTR(-ENODEV);
-	struct window *window;
+	struct qtfs_channel *found = ERR_PTR(-ENODEV);
+	struct qtfs_window *window;
 	int i;
 
 	mutex_lock(&windows_lock);
 	list_for_each_entry(window, &windows, list) {
-		if (*name && strcmp(name, pci_name(window->pdev)))
+		if (*name && strcmp(name, window->name))
 			continue;
 		found = ERR_PTR(-ECONNREFUSED);
 		if (!other_is_there(window))
 			continue;
 		found = ERR_PTR(-EBUSY);
-		for (i = 0; i < CHANNELS && IS_ERR(found); i++)
+		for (i = 0; i < QTFS_WINDOW_CHANNELS && IS_ERR(found); i++)
 			if (channel_take(&window->channels[i]))
 				found = &window->channels[i];
 		if (!IS_ERR(found))
@@ -274,7 +225,7 @@ static struct channel *take_any(const char *name)
 static int pcie_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 			unsigned long timeout)
 {
-	struct channel *channel = take_any(addr->name);
+	struct qtfs_channel *channel = take_any(addr->name);
 
 	if (IS_ERR(channel))
 		return PTR_ERR(channel);
@@ -285,7 +236,7 @@ static int pcie_connect(struct qtfs_conn *conn, const struct qtfs_addr *addr,
 /* @addr names the window that qtfs_pcie_init() starts the listener for. */
 static int pcie_listen(struct qtfs_listener *listener, const struct qtfs_addr *addr)
 {
-	struct window *window = container_of(listener, struct window, listener);
+	struct qtfs_window *window = container_of(listener, struct qtfs_window, listener);
 
 	listener->priv = window;
 	WRITE_ONCE(window->listening, true);
@@ -293,12 +244,12 @@ static int pcie_listen(struct qtfs_listener *listener, const struct qtfs_addr *a
 }
 
 /* A channel that the client has opened anew, taken. */
-static struct channel *take_opened(struct window *window)
+static struct qtfs_channel *take_opened(struct qtfs_window *window)
 {
 	int i;
 
-	for (i = 0; i < CHANNELS; i++) {
-		struct channel *channel = &window->channels[i];
+	for (i = 0; i < QTFS_WINDOW_CHANNELS; i++) {
+		struct qtfs_channel *channel = &window->channels[i];
 		u32 generation;
 
 		if (!qtfs_ring_opened(&channel->ring, &generation) ||
@@ -312,8 +263,8 @@ static struct channel *take_opened(struct window *window)
 
 static int pcie_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 {
-	struct window *window = listener->priv;
-	struct channel *channel = NULL;
+	struct qtfs_window *window = listener->priv;
+	struct qtfs_channel *channel = NULL;
 
 	wait_event_idle(window->wq,
 			(channel = take_opened(window)) || !READ_ONCE(window->listening));
@@ -325,7 +276,7 @@ static int pcie_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 
 static void pcie_shutdown_listener(struct qtfs_listener *listener)
 {
-	struct window *window = listener->priv;
+	struct qtfs_window *window = listener->priv;
 
 	WRITE_ONCE(window->listening, false);
 	wake_up_all(&window->wq);
@@ -340,7 +291,7 @@ static void pcie_close(struct qtfs_conn *conn)
 	struct qtfs_ring *ring = qtfs_ring_take(conn);
 
 	if (ring)
-		channel_free(container_of(ring, struct channel, ring));
+		channel_free(container_of(ring, struct qtfs_channel, ring));
 }
 
 const struct qtfs_transport qtfs_transport_pcie = {
@@ -362,174 +313,108 @@ const struct qtfs_transport qtfs_transport_pcie = {
 
 /* ---- windows ---- */
 
-static int window_map(struct window *window)
+int qtfs_window_init(struct qtfs_window *window)
 {
-	struct pci_dev *pdev = window->pdev;
-	resource_size_t size = pci_resource_len(pdev, 2);
-	int error;
-
-	error = pcim_enable_device(pdev);
-	if (error)
-		return error;
-	error = pcim_iomap_regions(pdev, BIT(0) | BIT(2), KBUILD_MODNAME);
-	if (error)
-		return error;
-	window->regs = pcim_iomap_table(pdev)[0];
-	/* Write-back: it's memory on both sides, and rings need loads to be cheap. */
-	window->memory = devm_memremap(&pdev->dev, pci_resource_start(pdev, 2), size,
-				       MEMREMAP_WB);
-	if (IS_ERR(window->memory))
-		return PTR_ERR(window->memory);
-	window->size = size;
-	if (size < DATA_AT + CHANNELS * 2 * RING_MIN) {
-		dev_err(&pdev->dev, "a window of %pa bytes is too small\n", &size);
-		return -ENOSPC;
-	}
-	window->ring_size = rounddown_pow_of_two((size - DATA_AT) / (CHANNELS * 2));
-	pci_set_master(pdev);
-	return 0;
-}
-
-static void free_irqs(struct window *window, int from)
-{
-	while (from-- > 0)
-		free_irq(pci_irq_vector(window->pdev, from),
-			 from ? (void *)&window->channels[from - 1] : window);
-	pci_free_irq_vectors(window->pdev);
-}
-
-static int request_irqs(struct window *window)
-{
-	struct pci_dev *pdev = window->pdev;
-	int error, i;
-
-	window->vectors = pci_alloc_irq_vectors(pdev, 1, 1 + CHANNELS, PCI_IRQ_MSIX);
-	if (window->vectors < 0)
-		return window->vectors;
-	for (i = 0; i < window->vectors; i++) {
-		error = request_irq(pci_irq_vector(pdev, i), i ? channel_irq : window_irq, 0,
-				    KBUILD_MODNAME,
-				    i ? (void *)&window->channels[i - 1] : window);
-		if (error) {
-			free_irqs(window, i);
-			return error;
-		}
-	}
-	return 0;
-}
-
-static void init_channels(struct window *window)
-{
+	u32 ring_size;
 	int i;
 
-	for (i = 0; i < CHANNELS; i++) {
-		struct channel *channel = &window->channels[i];
+	if (window->size < DATA_AT + QTFS_WINDOW_CHANNELS * RING_MIN) {
+		pr_err("%s: a window of 2 x %zu bytes is too small\n", window->name, window->size);
+		return -ENOSPC;
+	}
+	ring_size = rounddown_pow_of_two((window->size - DATA_AT) / QTFS_WINDOW_CHANNELS);
+	spin_lock_init(&window->lock);
+	init_waitqueue_head(&window->wq);
+	INIT_DELAYED_WORK(&window->heart, heart_work);
+
+	for (i = 0; i < QTFS_WINDOW_CHANNELS; i++) {
+		struct qtfs_channel *channel = &window->channels[i];
 		struct qtfs_ring *ring = &channel->ring;
+		struct area *ours = window->out;
+		const struct area *others = window->in;
 
 		channel->window = window;
 		channel->number = i;
 		init_waitqueue_head(&channel->wq);
-		ring->mine = line(window, i, here);
-		ring->peer = line(window, i, !here);
-		ring->tx = ring_data(window, i, here);
-		ring->rx = ring_data(window, i, !here);
-		ring->size = window->ring_size;
+		ring->mine = &ours->lines[i];
+		ring->peer = &others->lines[i];
+		ring->tx = window->out + DATA_AT + (size_t)i * ring_size;
+		ring->rx = window->in + DATA_AT + (size_t)i * ring_size;
+		ring->size = ring_size;
+		ring->posted = window->posted;
 		ring->wq = &channel->wq;
 		ring->bell = pcie_bell;
 		/* What was before this module came is over, for both sides. */
 		qtfs_ring_put(&ring->mine->state, QTFS_RING_CLOSED);
 		channel->seen = qtfs_ring_get(&ring->peer->generation);
 	}
+	return 0;
 }
 
 /* Shows the other side that somebody is here, after the lines say that all is closed. */
-static void half_open(struct window *window)
+static void half_open(struct qtfs_window *window)
 {
-	struct half *mine = half(window, here);
+	struct half *half = our_half(window);
 
-	window->beat = qtfs_ring_get(&mine->heartbeat);
-	qtfs_ring_put(&mine->version, VERSION);
-	qtfs_ring_put(&mine->position, readl(window->regs + REG_POSITION));
-	qtfs_ring_put(&mine->vectors, window->vectors);
+	window->beat = qtfs_ring_get(&half->heartbeat);
+	qtfs_ring_put(&half->version, VERSION);
+	qtfs_ring_put(&half->position, window->position);
+	qtfs_ring_put(&half->bells, window->bells);
 	/* The other side believes the rest once it sees this. */
-	smp_wmb();
-	qtfs_ring_put(&mine->magic, MAGIC);
+	wmb();
+	qtfs_ring_put(&half->magic, MAGIC);
 	window->beat_at = jiffies;
 	schedule_delayed_work(&window->heart, 0);
-	window_ring(window, CHANNELS);
+	window_ring(window, 0);
 }
 
-static void half_close(struct window *window)
+static void half_close(struct qtfs_window *window)
 {
 	cancel_delayed_work_sync(&window->heart);
-	qtfs_ring_put(&half(window, here)->magic, 0);
+	qtfs_ring_put(&our_half(window)->magic, 0);
 }
 
-static int start_listener(struct window *window)
+static int start_listener(struct qtfs_window *window)
 {
 	struct qtfs_addr addr = {};
 
 	if (!prepare_listener)
 		return 0;
 	prepare_listener(&window->listener);
-	pcie_parse(&addr, pci_name(window->pdev), 0);
+	pcie_parse(&addr, window->name, 0);
 	return qtfs_listener_start(&window->listener, &qtfs_transport_pcie, &addr);
 }
 
-static int pcie_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+int qtfs_window_add(struct qtfs_window *window)
 {
-	struct window *window = kzalloc(sizeof(*window), GFP_KERNEL);
 	int error;
 
-	if (!window)
-		return -ENOMEM;
-	window->pdev = pdev;
-	spin_lock_init(&window->lock);
-	init_waitqueue_head(&window->wq);
-	INIT_DELAYED_WORK(&window->heart, heart_work);
-
-	error = window_map(window);
-	if (error)
-		goto err_free;
-	init_channels(window);
-	error = request_irqs(window);
-	if (error)
-		goto err_free;
 	half_open(window);
 	error = start_listener(window);
-	if (error)
-		goto err_half;
-
-	pci_set_drvdata(pdev, window);
+	if (error) {
+		half_close(window);
+		return error;
+	}
 	mutex_lock(&windows_lock);
 	list_add_tail(&window->list, &windows);
 	mutex_unlock(&windows_lock);
 	return 0;
-
-err_half:
-	half_close(window);
-	free_irqs(window, window->vectors);
-err_free:
-	kfree(window);
-	return error;
 }
 
-static bool idle(struct window *window)
+static bool idle(struct qtfs_window *window)
 {
 	bool busy = false;
 	int i;
 
 	spin_lock(&window->lock);
-	for (i = 0; i < CHANNELS; i++)
+	for (i = 0; i < QTFS_WINDOW_CHANNELS; i++)
 		busy |= window->channels[i].busy;
 	spin_unlock(&window->lock);
 	return !busy;
 }
 
-static void pcie_remove(struct pci_dev *pdev)
+void qtfs_window_remove(struct qtfs_window *window)
 {
-	struct window *window = pci_get_drvdata(pdev);
-
 	mutex_lock(&windows_lock);
 	list_del(&window->list);
 	mutex_unlock(&windows_lock);
@@ -542,34 +427,15 @@ static void pcie_remove(struct pci_dev *pdev)
 	/* Their owners see the error and close them. */
 	wait_event(window->wq, idle(window));
 	half_close(window);
-	free_irqs(window, window->vectors);
-	kfree(window);
 }
-
-/*
- * No MODULE_DEVICE_TABLE: which of the two modules a machine wants is for its
- * administrator to say, and both would be loaded.
- */
-static const struct pci_device_id pcie_ids[] = {
-	{ PCI_DEVICE(0x1af4, 0x1110) },
-	{}
-};
-
-static struct pci_driver pcie_driver = {
-	.name = KBUILD_MODNAME,
-	.id_table = pcie_ids,
-	.probe = pcie_probe,
-	.remove = pcie_remove,
-};
 
 int qtfs_pcie_init(enum qtfs_pcie_side side, void (*listener)(struct qtfs_listener *listener))
 {
-	here = side;
 	prepare_listener = listener;
-	return pci_register_driver(&pcie_driver);
+	return qtfs_ivshmem_init(side);
 }
 
 void qtfs_pcie_exit(void)
 {
-	pci_unregister_driver(&pcie_driver);
+	qtfs_ivshmem_exit();
 }

@@ -12,17 +12,20 @@
  * our own.  Data is copied once, into memory of our own, and checked there.  So
  * a peer that lies breaks its connection, and nothing else.
  *
- * Order.  Data before head: smp_wmb() in the sender, smp_rmb() in the
- * receiver.  Data read before tail: smp_mb() before the sender may overwrite it.
- * What the rings lie in is mapped write-back; a window behind a bridge that
- * posts writes keeps them in order as well.
+ * Order.  Data before head: order_writes() in the sender, smp_rmb() in the
+ * receiver.  Data read before tail: order_all() before the sender may overwrite it.
+ * What the other side writes lies in memory of this machine, or in memory that both
+ * have mapped write-back.  What this side writes may instead go over a bus (posted),
+ * which keeps writes in order once they have left the processor: that is what
+ * wmb() and mb() are for there.
  *
  * Sleeping.  Who finds nothing looks on for a while (a bell costs both sides
  * more than that), then says "want", and looks once more before it sleeps; who
  * moves a counter looks at "want" after it.  A full barrier lies between the two
- * steps on both sides, so that one of them sees the other.  A window where that
- * is not enough (reads that overtake posted writes) is covered by WATCHDOG: it
- * only makes such a miss slow.
+ * steps on both sides, so that one of them sees the other.  Over a bus a barrier
+ * is not enough, as the two writes may cross: there who wants reads "want" back.
+ * That answer comes after "want" has arrived, and behind all that the other side
+ * wrote before it looked.  WATCHDOG makes what is missed all the same only slow.
  *
  * The look-around adapts: it grows while it pays and shrinks while it doesn't,
  * so that an idle connection sleeps at once.
@@ -43,6 +46,24 @@
 #define SPIN_MAX_NS	200000
 #define WATCHDOG	(HZ / 2)
 
+/* Writes before writes.  Pairs with smp_rmb() where the peer reads what was written. */
+static void order_writes(const struct qtfs_ring *ring)
+{
+	if (ring->posted)
+		wmb(); /* over a bus */
+	else
+		smp_wmb(); /* in memory that is mapped write-back */
+}
+
+/* All before all.  Pairs with the peer's. */
+static void order_all(const struct qtfs_ring *ring)
+{
+	if (ring->posted)
+		mb(); /* likewise */
+	else
+		smp_mb(); /* likewise */
+}
+
 void qtfs_ring_open(struct qtfs_ring *ring, u32 generation)
 {
 	struct qtfs_ring_line *mine = ring->mine;
@@ -58,13 +79,13 @@ void qtfs_ring_open(struct qtfs_ring *ring, u32 generation)
 	qtfs_ring_put(&mine->want_data, 0);
 	qtfs_ring_put(&mine->want_room, 0);
 	/* The counters are right before the peer may believe them. */
-	smp_wmb();
+	order_writes(ring);
 	qtfs_ring_put(&mine->generation, generation);
-	/* Pairs with the one in joined(). */
-	smp_wmb();
+	/* Pairs with the barrier in opened(). */
+	order_writes(ring);
 	qtfs_ring_put(&mine->state, QTFS_RING_OPEN);
 	/* Before the peer is woken to look at it. */
-	smp_mb();
+	order_all(ring);
 	ring->bell(ring);
 }
 
@@ -101,7 +122,7 @@ void qtfs_ring_break(struct qtfs_ring *ring, int error)
 	cmpxchg(&ring->error, 0, error);
 	qtfs_ring_put(&ring->mine->state, QTFS_RING_CLOSED);
 	/* Before the peer is woken to look at it. */
-	smp_mb();
+	order_all(ring);
 	ring->bell(ring);
 	wake_up_all(ring->wq);
 }
@@ -169,7 +190,9 @@ static int look_out(struct qtfs_ring *ring, int (*look)(const struct qtfs_ring *
 	while (!n) {
 		qtfs_ring_put(want, 1);
 		/* Pairs with the one in publish(). */
-		smp_mb();
+		order_all(ring);
+		if (ring->posted)
+			qtfs_ring_get(want);
 		wait_event_idle_timeout(*ring->wq, (n = look_once(ring, look)), WATCHDOG);
 		qtfs_ring_put(want, 0);
 	}
@@ -181,7 +204,7 @@ static void publish(struct qtfs_ring *ring, __le32 *counter, u32 value, const __
 {
 	qtfs_ring_put(counter, value);
 	/* Pairs with the one in look_out(). */
-	smp_mb();
+	order_all(ring);
 	if (qtfs_ring_get(wanted))
 		ring->bell(ring);
 }
@@ -258,7 +281,7 @@ ssize_t qtfs_ring_send(struct qtfs_conn *conn, struct iov_iter *from, unsigned i
 		ring->head += n;
 		sent += n;
 		/* Data before head. */
-		smp_wmb();
+		order_writes(ring);
 		publish(ring, &ring->mine->head, ring->head, &ring->peer->want_data);
 	}
 	return sent;
@@ -281,7 +304,7 @@ int qtfs_ring_recv(struct qtfs_conn *conn, struct iov_iter *to)
 			return -EFAULT;
 		ring->tail += n;
 		/* Data has been read before the sender may overwrite it. */
-		smp_mb();
+		order_all(ring);
 		publish(ring, &ring->mine->tail, ring->tail, &ring->peer->want_room);
 	}
 	return 0;

@@ -39,6 +39,7 @@ struct qtfs_ring {
 	void *tx;			/* @size bytes, written here */
 	const void *rx;			/* @size bytes, written by the peer */
 	u32 size;			/* a power of two */
+	bool posted;			/* writes to @mine and @tx are under way for a while */
 	wait_queue_head_t *wq;		/* who waits on this side */
 	void (*bell)(struct qtfs_ring *ring);	/* wakes the other side's @wq */
 
