@@ -58,3 +58,9 @@ stage()
 	rm -rf "$build/stage" &&
 		DESTDIR=$PWD/$build/stage cmake --install "$build"
 }
+
+# Suites whose header says "# long" are not part of the usual run.
+usual_suites()
+{
+	grep -L '^# long' tests/suites/*.sh | sed 's|.*/||; s|\.sh$||' | grep -v '^lib$' | paste -sd,
+}
