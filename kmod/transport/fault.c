@@ -54,11 +54,16 @@ static struct rule rules[RULES_MAX];
 static unsigned int nr_rules;
 static DEFINE_SPINLOCK(rules_lock);
 
+static bool spent(const struct rule *rule)
+{
+	return rule->count && rule->hit >= rule->count;
+}
+
 static bool rule_hits(struct rule *rule, enum qtfs_fault fault, unsigned int op)
 {
 	if (rule->fault != fault || (rule->op ? rule->op != op : op == QTFS_OP_HELLO))
 		return false;
-	if (rule->count && rule->hit >= rule->count)
+	if (spent(rule))
 		return false;
 	if (rule->seen++ < rule->skip || (rule->seen - rule->skip) % rule->every)
 		return false;
@@ -187,6 +192,24 @@ static int parse_key(struct rule *rule, char *word)
 	return 0;
 }
 
+/* Where there is no room, in the place of one that hits nothing any more. */
+static int add_rule(const struct rule *rule)
+{
+	int error = -ENOSPC;
+	unsigned int i;
+
+	spin_lock(&rules_lock);
+	for (i = 0; error && i < RULES_MAX; i++) {
+		if (i < nr_rules && (nr_rules < RULES_MAX || !spent(&rules[i])))
+			continue;
+		rules[i] = *rule;
+		WRITE_ONCE(nr_rules, max(nr_rules, i + 1));
+		error = 0;
+	}
+	spin_unlock(&rules_lock);
+	return error;
+}
+
 static int parse_line(char *line)
 {
 	struct rule rule = { .every = 1 };
@@ -209,14 +232,7 @@ static int parse_line(char *line)
 			return error;
 	}
 
-	spin_lock(&rules_lock);
-	error = nr_rules < RULES_MAX ? 0 : -ENOSPC;
-	if (!error) {
-		rules[nr_rules] = rule;
-		WRITE_ONCE(nr_rules, nr_rules + 1);
-	}
-	spin_unlock(&rules_lock);
-	return error;
+	return add_rule(&rule);
 }
 
 static ssize_t fault_write(struct file *file, const char __user *from, size_t len, loff_t *pos)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # long
 # timeout: 1500
-# trans: tcp
 # expect-log: connection lost|connected again|engine has gone|no answer for|has been waiting
 # For minutes: eight threads of the checker and a process that appends, while the engine is killed every 0.2 to 2 s, the
 # connection is cut every 3 s, every fifth reply is lost, and all of it at once. It needs a build with -DQTFS_FAULT=ON.
@@ -37,7 +36,7 @@ cuts() {
 	local n=0
 	until S "[ -e $STOP ]"; do
 		sleep 3
-		ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1
+		cut_off
 		n=$((n + 1))
 	done
 	echo $n

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # long
 # timeout: 900
-# trans: tcp
 # expect-log: connection lost|connected again|bad frame|the server sent a bad|engine has gone|no answer for|has been waiting
 # Random operations against a model, while everything breaks: the engine is killed, connections are cut, frames are lost,
 # doubled, torn and corrupted. SEED and OPERATIONS may be set. It needs a build with -DQTFS_FAULT=ON.
@@ -15,7 +14,6 @@ CLIENT_FAULT=/sys/kernel/debug/qtfs/fault
 SERVER_FAULT=/sys/kernel/debug/qtfs_server/fault
 : "${SEED:=$EPOCHSECONDS}" "${OPERATIONS:=1000}" "${THREADS:=4}"
 
-cut() { ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1; }
 client_fault() { echo "$*" >$CLIENT_FAULT; }
 server_fault() { S "echo '$*' >$SERVER_FAULT"; }
 no_faults() { client_fault clear && server_fault clear; }
@@ -61,7 +59,7 @@ AGAIN=$D
 echo "# seed $SEED"
 
 run "nothing is wrong"
-run "the connection is cut" cut 0.5
+run "the connection is cut" cut_off 0.5
 client_fault short_send bytes=7 every=3
 run "frames go out in pieces"
 no_faults
@@ -93,7 +91,7 @@ client_fault disconnect bytes=60 every=200
 server_fault exec_then_drop_reply every=20
 chaos() {
 	((RANDOM % 2)) && kill_engine
-	((RANDOM % 3)) || cut
+	((RANDOM % 3)) || cut_off
 }
 run "all at once" chaos 0.5
 no_faults

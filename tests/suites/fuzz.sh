@@ -40,14 +40,6 @@ fresh() {
 }
 fresh
 
-honest() { # NAME
-	check "$1: a mount" mount_qtfs $D $M || return
-	check "$1: what is written is read" \
-		"mkdir -p $M/honest && seq 20000 >$M/honest/a && cmp $M/honest/a <(seq 20000) && mv $M/honest/a $M/honest/b &&
-		cmp $D/honest/b <(seq 20000) && rm -r $M/honest && ! [ -e $D/honest ]"
-	check "$1: umount" umount_qtfs $M
-}
-
 # ---- a hostile client ----
 
 whitelist Mount="$D;/proc/sys" Open="$D;/proc/sys" Read="$D;/proc/sys" Readdir="$D;/proc/sys" Write=$D Mkdir=$D Rmdir=$D \

@@ -205,18 +205,25 @@ whitelist() { # [SECTION=PATH;PATH...]...
 }
 
 # Load the server module, start the engine, return when it serves. Writes a whitelist if the suite has not.
-# With one guest, what two machines have by nature: vsock needs its loopback; of the two windows, the first is the
-# server's, the second the client's.
+# With one guest, what two machines have by nature: vsock needs its loopback; of the windows, the first is the
+# server's, the second the client's, and the third nobody's.
 prepare_transport() {
-	local windows
+	local owner
 	case $TRANS-$RIG_GUESTS in
 	vsock-1) modprobe vsock_loopback ;;
 	pcie-1)
-		mapfile -t windows < <(grep -l 0x1110 /sys/bus/pci/devices/*/device)
-		[ ${#windows[@]} = 2 ] && echo qtfs_server >"${windows[0]%device}driver_override" &&
-			echo qtfs >"${windows[1]%device}driver_override"
+		windows
+		for owner in qtfs_server qtfs none; do
+			echo $owner >"/sys/bus/pci/devices/${WINDOWS[0]}/driver_override" || return
+			WINDOWS=("${WINDOWS[@]:1}")
+		done
 		;;
 	esac
+}
+
+# The PCI devices of this machine that are windows, in WINDOWS.
+windows() {
+	mapfile -t WINDOWS < <(grep -l 0x1110 /sys/bus/pci/devices/*/device | cut -d / -f 6)
 }
 
 start_server() { # [MODULE PARAMETERS...]
@@ -328,6 +335,23 @@ umount_qtfs() { # DIR
 		[ "$dir" = "$1" ] || left+=("$dir")
 	done
 	MOUNTED=("${left[@]}")
+}
+
+# Breaks the client's connections; it makes new ones. Where they are no sockets, the next frame does it (QTFS_FAULT).
+cut_off() {
+	case $TRANS in
+	tcp) ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1 ;;
+	*) echo disconnect count=1 >/sys/kernel/debug/qtfs/fault ;;
+	esac
+}
+
+# After whatever there was: a new mount of $D on $M works as if nothing had been.
+honest() { # NAME
+	check "$1: a mount" mount_qtfs "$D" "$M" || return
+	check "$1: what is written is read" "mkdir -p $M/honest && seq 20000 >$M/honest/a && cmp $M/honest/a <(seq 20000) && mv $M/honest/a $M/honest/b"
+	check "$1: the server has it" S "cmp $D/honest/b <(seq 20000)"
+	check "$1: and loses it" "rm -r $M/honest && S '! [ -e $D/honest ]'"
+	check "$1: umount" umount_qtfs "$M"
 }
 
 # Three processes that make, link, rename and append until load_verify (racer.c), each in a directory of its own.

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 700
-# trans: tcp
 # expect-log: connection lost|connected again|has forgotten this client|is open again|can't be opened again|a lock on|has been waiting|no answer for
 # The server is loaded again, or its machine loses power and comes back: what was open goes on, what was confirmed is there.
 . "$(dirname "$0")/lib.sh"

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 400
-# trans: tcp
 # expect-log: connection lost|connected again|has forgotten this client|is open again|gone for too long|has been waiting|no answer for
 # Connections break and the mount goes on: nothing is lost, nothing is done twice, nobody hears of it.
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +13,6 @@ CLIENT=/sys/fs/qtfs
 SERVER=/sys/fs/qtfs_server
 
 # Breaks the connection of each mount, on the client's side, at once.
-cut() { ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1; }
 server_stat() { S "awk '\$1 == \"$1\" { print \$2 }' $SERVER/stats"; }
 sessions() { S "find $SERVER -mindepth 1 -maxdepth 1 -type d | wc -l"; }
 state() { cat $CLIENT/*/state; }
@@ -29,7 +27,7 @@ is "the server has a session" "$(sessions)" 1
 exec {open}<$M/large
 head -c 10 <&$open >/dev/null
 before=$(stat_of reconnects)
-cut
+cut_off
 check "files go on to be read" cmp $M/large $D/large
 is "and written" "$(echo new >$M/f && S "cat $D/f")" new
 is "an open file goes on" "$(tail -c 7 <&$open)" 300000
@@ -38,7 +36,7 @@ check "it had been connected again" [ "$(stat_of reconnects)" -gt "$before" ]
 is "it is the same session" "$(sessions) $(S "cat $SERVER/*/client | cut -d' ' -f2")" "1 1"
 is "its state" "$(state)" connected
 S "echo changed >$D/f; mkdir $D/new"
-cut
+cut_off
 S "echo again >$D/f; mkdir $D/newer"
 check "what changed while it was cut is seen" wait_for 5 eval '[ "$(cat $M/f)" = again ] && [ -d $M/new ] && [ -d $M/newer ]'
 
@@ -46,7 +44,7 @@ check "what changed while it was cut is seen" wait_for 5 eval '[ "$(cat $M/f)" =
 check "processes begin to work" load_start $M || exit
 for cuts in {1..15}; do
 	load_works 50 || not_ok "they work after $cuts cuts"
-	cut
+	cut_off
 done
 check "they work on" load_works 50
 echo "# $(stat_of reconnects) new connections, $(stat_of resent) requests sent again, $(server_stat repeated) known to the server"
@@ -63,7 +61,8 @@ check "umount" umount_qtfs $M
 check "the session ends with the mount" wait_for 5 eval '[ $(sessions) = 0 ]'
 
 # ---- by hand: repeats, and a client that is gone ----
-cat >"$SCRATCH/client.py" <<'PY'
+if [ "$TRANS" = tcp ]; then
+	cat >"$SCRATCH/client.py" <<'PY'
 import os, socket, struct, sys
 
 address, port, root = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
@@ -166,36 +165,37 @@ say("BYE", c.call(BYE, 1, 1)[0], 0)
 c.cut()
 print("end", flush=True)
 PY
-coproc CLIENT_BY_HAND { exec python3 "$SCRATCH/client.py" $SERVER_IP $SERVER_PORT $D 2>&1; }
-follow() { # passes its results on, up to where it waits or ends
-	local line name
-	while read -r -t $((30 * RIG_SLOW)) line <&"${CLIENT_BY_HAND[0]}"; do
-		name=${line#* }
-		case $line in
-		waiting | end) return ;;
-		"ok "*) ok "by hand: $name" ;;
-		*) not_ok "by hand" "$line" ;;
-		esac
-	done
-	not_ok "by hand" "the client has gone"
-}
-go() { echo >&"${CLIENT_BY_HAND[1]}"; }
-follow
-is "the server has its session" "$(sessions)" 1
-check "the engine stops" stop_engine
-go
-follow
-check "the engine starts" start_engine
-S "echo 4 >/sys/module/qtfs_server/parameters/lease"
-go
-follow
-is "a session without a connection" "$(S "cat $SERVER/*/state")" disconnected
-is "keeps what it had open" "$(S "cat $SERVER/*/opens")" 1
-check "for a while" wait_for 20 eval '[ $(sessions) = 0 ]'
-go
-follow
-check "and ends by BYE" wait_for 5 eval '[ $(sessions) = 0 ]'
-is "made once" "$(S "ls -d $D/made* | wc -l")" 2
+	coproc CLIENT_BY_HAND { exec python3 "$SCRATCH/client.py" $SERVER_IP $SERVER_PORT $D 2>&1; }
+	follow() { # passes its results on, up to where it waits or ends
+		local line name
+		while read -r -t $((30 * RIG_SLOW)) line <&"${CLIENT_BY_HAND[0]}"; do
+			name=${line#* }
+			case $line in
+			waiting | end) return ;;
+			"ok "*) ok "by hand: $name" ;;
+			*) not_ok "by hand" "$line" ;;
+			esac
+		done
+		not_ok "by hand" "the client has gone"
+	}
+	go() { echo >&"${CLIENT_BY_HAND[1]}"; }
+	follow
+	is "the server has its session" "$(sessions)" 1
+	check "the engine stops" stop_engine
+	go
+	follow
+	check "the engine starts" start_engine
+	S "echo 4 >/sys/module/qtfs_server/parameters/lease"
+	go
+	follow
+	is "a session without a connection" "$(S "cat $SERVER/*/state")" disconnected
+	is "keeps what it had open" "$(S "cat $SERVER/*/opens")" 1
+	check "for a while" wait_for 20 eval '[ $(sessions) = 0 ]'
+	go
+	follow
+	check "and ends by BYE" wait_for 5 eval '[ $(sessions) = 0 ]'
+	is "made once" "$(S "ls -d $D/made* | wc -l")" 2
+fi
 
 # ---- a directory that comes with nodes, whose reply is lost ----
 check "mount" mount_qtfs $D $M || exit
@@ -298,7 +298,7 @@ check "mount" mount_qtfs $D $M || exit
 exec {open}<$M/large
 head -c 10 <&$open >/dev/null
 before=$(S "cat $SERVER/*/client")
-cut
+cut_off
 check "a client that the server has forgotten comes back" wait_for 20 eval '[ "$(S "cat $SERVER/*/client")" != "$before" ]'
 is "with what it had open" "$(tail -c 7 <&$open)" 300000
 is "and can work" "$(cat $M/f)" "$(S "cat $D/f")"

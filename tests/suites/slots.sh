@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 180
-# trans: tcp
 # expect-log: connection lost|connected again
 # How many requests a client may have under way is the server's to say, and changes while it works.
 . "$(dirname "$0")/lib.sh"
@@ -48,7 +47,7 @@ S "echo 80 >$SLOTS"
 is "then more" "$(granted)" "80 80"
 many 13 90
 check "so many are under way" wait_for 30 eval '[ "$(under_way)" = 78 ]'
-ss -K state connected "( dport = :$SERVER_PORT )" >/dev/null 2>&1
+cut_off
 S "echo 2 >$SLOTS"
 made "fewer while they are in use, and a new connection: each is carried out" 90
 is "and none complains" "$(cat "$SCRATCH/many")" ""

@@ -165,8 +165,8 @@ class Guest:
             args += ["-netdev", f"stream,id=link,server=off,addr.type=unix,addr.path={self.folder}/hub.{self.name}",
                      "-device", f"virtio-net-pci,netdev=link,mac={mac},romfile="]
         if c["trans"] == "pcie":
-            # One guest is both sides: it has two devices.
-            for n in range(3 - c["guests"]):
+            # One guest is both sides, and somebody who shares their window and is neither.
+            for n in range(3 if c["guests"] == 1 else 1):
                 args += ["-chardev", f"socket,id=window{n},path={self.folder}/window.sock",
                          "-device", f"ivshmem-doorbell,chardev=window{n},vectors={WINDOW_VECTORS}"]
         if c["debug"]:
