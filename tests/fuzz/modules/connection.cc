@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <linux/vm_sockets.h>
+
 #include "bytes.hh"
 #include "frame.hh"
 
@@ -23,14 +25,35 @@ constexpr int send_limit_ms = 5000;
 // What a frame may be, so that a length that is nonsense isn't waited for.
 constexpr std::size_t frame_max = std::size_t{QTFS_DATA_MAX} + QTFS_ARGS_MAX + 4096;
 
-sockaddr_in address_of(const std::string &address, std::uint16_t port)
-{
-  sockaddr_in in{};
+constexpr std::string_view vsock = "vsock:";
 
-  in.sin_family = AF_INET;
-  in.sin_port = htons(port);
-  ::inet_pton(AF_INET, address.c_str(), &in.sin_addr);
-  return in;
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  const sockaddr *get() const { return reinterpret_cast<const sockaddr *>(&storage); }
+};
+
+Address address_of(const std::string &address, std::uint16_t port)
+{
+  Address made;
+
+  if (address.starts_with(vsock)) {
+    auto *vm = reinterpret_cast<sockaddr_vm *>(&made.storage);
+
+    vm->svm_family = AF_VSOCK;
+    vm->svm_cid = static_cast<unsigned>(std::strtoul(address.c_str() + vsock.size(), nullptr, 10));
+    vm->svm_port = port;
+    made.size = sizeof(*vm);
+  } else {
+    auto *in = reinterpret_cast<sockaddr_in *>(&made.storage);
+
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port);
+    ::inet_pton(AF_INET, address.c_str(), &in->sin_addr);
+    made.size = sizeof(*in);
+  }
+  return made;
 }
 
 bool ready(int fd, short events, int limit_ms)
@@ -54,27 +77,26 @@ int slow()
 
 Fd dial(const std::string &address, std::uint16_t port)
 {
-  const sockaddr_in to = address_of(address, port);
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Address to = address_of(address, port);
+  Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval limit{.tv_sec = 5L * slow(), .tv_usec = 0};
   const int one = 1;
 
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr *>(&to), sizeof(to)) != 0)
+  if (::connect(fd.get(), to.get(), to.size) != 0)
     fd.reset();
   return fd;
 }
 
 Fd listen_at(const std::string &address, std::uint16_t port)
 {
-  const sockaddr_in at = address_of(address, port);
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const Address at = address_of(address, port);
+  Fd fd(::socket(at.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int one = 1;
 
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr *>(&at), sizeof(at)) != 0 ||
-      ::listen(fd.get(), 64) != 0)
+  if (::bind(fd.get(), at.get(), at.size) != 0 || ::listen(fd.get(), 64) != 0)
     fd.reset();
   return fd;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// TCP, with limits to every wait.
+// TCP and vsock, with limits to every wait. An address is one of IPv4, or vsock:CID.
 
 #ifndef QTFS_FUZZ_CONNECTION_HH
 #define QTFS_FUZZ_CONNECTION_HH

@@ -17,6 +17,11 @@ struct Options {
   std::uint64_t seed = 1;
   // How much of what is sent is wrong, in percent.
   unsigned wrong = 10;
+  // Of a window: the PCI device, which side of it this is, and in how many of a thousand looks at
+  // it something is scribbled.
+  std::string device;
+  bool window_client = false;
+  unsigned scribbles = 5;
 };
 
 class Deadline {
@@ -35,6 +40,10 @@ int hostile_client(const Options &options);
 int hostile_server(const Options &options);
 int hostile_engine(const Options &options);
 int load(const Options &options);
+int noise_client(const Options &options);
+int noise_server(const Options &options);
+int bridge(const Options &options);
+int scribbler(const Options &options);
 
 } // namespace qtfs::fuzz
 
