@@ -211,6 +211,7 @@ prepare_transport() {
 	local owner
 	case $TRANS-$RIG_GUESTS in
 	vsock-1) modprobe vsock_loopback ;;
+	vsock-2) modprobe vmw_vsock_virtio_transport ;; # as udev would
 	pcie-1)
 		windows
 		for owner in qtfs_server qtfs none; do

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 240
 # Users other than root, with groups: what the server's kernel allows to them, no more and no less.
 . "$(dirname "$0")/lib.sh"
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cache, debug as debug_kernel, image, initramfs, kernel, qmp, stage
+from . import cache, debug as debug_kernel, image, initramfs, kernel, nested, qmp, stage
 from .cache import RigError, command
 from .guest import WINDOW_BYTES, WINDOW_VECTORS, Guest, Process
 
@@ -53,6 +53,9 @@ class Rig:
     @property
     def guests(self):
         """One-guest rigs call their guest `client`; it plays both roles."""
+        if self.config["nested"]:
+            server = nested.OuterGuest(self.folder, "server", self.config)
+            return [server, nested.InnerGuest(self.folder, "client", self.config, server)]
         roles = ROLES if self.config["guests"] == 2 else ("client",)
         return [Guest(self.folder, role, self.config) for role in roles]
 
@@ -80,7 +83,7 @@ class Rig:
             k = kernel.get()
             self._config = {
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
-                "smp": 1 if icount else smp or (2 if guests == 1 else 1),
+                "smp": 1 if icount else smp or (2 if guests == 1 else 1), "nested": None,
                 "icount": icount, "debug": debug, "append": append, "trans": trans(),
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
@@ -88,6 +91,8 @@ class Rig:
                 "stage": str(Path(stage_folder or stage.default()).resolve()),
                 "stage_tar": str(self.folder / "stage.tar"),
             }
+            if guests == 2 and trans() == "vsock":
+                self._config["nested"] = str(nested.pack(k.image, self._config["initramfs"]))
             stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
             self._make_scratch(disk)
             (self.folder / "config.json").write_text(json.dumps(self.config, indent=1), encoding="utf-8")
@@ -98,6 +103,8 @@ class Rig:
                 raise
 
     def _boot_all(self):
+        if self.config["nested"]:
+            return sum(self.boot(role) for role in ROLES)
         if self.config["guests"] == 2:
             self._start_hub()
         if self.config["trans"] == "pcie":
@@ -142,8 +149,8 @@ class Rig:
 
     def link(self, up):
         """Cut the cable silently, as a broken switch would: no guest sees its carrier go."""
-        if self.config["guests"] != 2:
-            raise RigError("one guest has no cable")
+        if self.config["guests"] != 2 or self.config["nested"]:
+            raise RigError("these guests have no cable")
         qmp.execute(self.folder / "hub.qmp", "set_link", name="port-server", up=up)
 
     def restage(self):
@@ -158,7 +165,7 @@ class Rig:
 
     def down(self):
         """Power off. The logs stay until the name is used again. The guests that had to be killed."""
-        forced = [g.name for g in self.guests if not g.power_off()]
+        forced = [g.name for g in reversed(self.guests) if not g.power_off()]
         self.kill()
         return forced
 
