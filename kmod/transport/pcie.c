@@ -131,11 +131,26 @@ static void break_all(struct qtfs_window *window, int error)
 	spin_unlock(&window->lock);
 }
 
+/* Shows the other side that somebody is here. */
+static void half_say(struct qtfs_window *window)
+{
+	struct half *half = our_half(window);
+
+	qtfs_ring_put(&half->version, VERSION);
+	qtfs_ring_put(&half->position, window->position);
+	qtfs_ring_put(&half->bells, window->bells);
+	/* The other side believes the rest once it sees this. */
+	wmb();
+	qtfs_ring_put(&half->magic, MAGIC);
+}
+
 static void heart_work(struct work_struct *work)
 {
 	struct qtfs_window *window = container_of(work, struct qtfs_window, heart.work);
 	u32 beat = qtfs_ring_get(&other_half(window)->heartbeat);
 
+	/* All of it: where both can write to one memory, it may not be as it was. */
+	half_say(window);
 	qtfs_ring_put(&our_half(window)->heartbeat, ++window->beat);
 	if (beat != window->beat_seen) {
 		window->beat_seen = beat;
@@ -351,18 +366,11 @@ int qtfs_window_init(struct qtfs_window *window)
 	return 0;
 }
 
-/* Shows the other side that somebody is here, after the lines say that all is closed. */
+/* After the lines say that all is closed. */
 static void half_open(struct qtfs_window *window)
 {
-	struct half *half = our_half(window);
-
-	window->beat = qtfs_ring_get(&half->heartbeat);
-	qtfs_ring_put(&half->version, VERSION);
-	qtfs_ring_put(&half->position, window->position);
-	qtfs_ring_put(&half->bells, window->bells);
-	/* The other side believes the rest once it sees this. */
-	wmb();
-	qtfs_ring_put(&half->magic, MAGIC);
+	window->beat = qtfs_ring_get(&our_half(window)->heartbeat);
+	half_say(window);
 	window->beat_at = jiffies;
 	schedule_delayed_work(&window->heart, 0);
 	window_ring(window, 0);
