@@ -2,6 +2,7 @@
 
 #include "connector.hh"
 
+#include <algorithm>
 #include <fcntl.h>
 
 #include "proc_path.hh"
@@ -20,32 +21,32 @@ Result<Connector::Target> Connector::find(const Opening &opening) const
 {
   // Its path is the peer's own: there it has been judged who may use it.
   if (const MadeSockets::Socket *made = made_.find(opening.path)) {
-    Fd fd(::fcntl(made->file.get(), F_DUPFD_CLOEXEC, 0));
-    return fd ? Result<Target>(Target{std::move(fd), made->here}) : last_error();
+    Fd file(::fcntl(made->file.get(), F_DUPFD_CLOEXEC, 0));
+    return file ? Result<Target>(Target{std::move(file), true, {}}) : last_error();
   }
+  if (!whitelist_ || !whitelist_->allows(Section::Udsconnect, opening.path))
+    return errno_code(EACCES);
   const ActAs caller(opening.caller);
   if (caller.error())
     return caller.error();
 
-  Result<Fd> fd = root_.look_up(opening.path);
+  Result<Fd> file = root_.look_up(opening.path);
   struct stat st;
-  if (!fd)
-    return fd.error();
-  if (::fstat(fd->get(), &st) != 0)
+  if (!file)
+    return file.error();
+  if (::fstat(file->get(), &st) != 0)
     return last_error();
   if (!S_ISSOCK(st.st_mode) || st.st_nlink == 0)
     return errno_code(ECONNREFUSED);
-  std::string path = root_.path_of(fd->get());
-  if (!whitelist_ || !whitelist_->allows(Section::Udsconnect, path))
-    return errno_code(EACCES);
   // What the peer has itself is not reached through here.
   if (is_mirror_(Identity::of(st)))
     return errno_code(ELOOP);
-  return Target{std::move(*fd), std::move(path)};
+  return Target{std::move(*file), false, {}};
 }
 
-Result<Fd> Connector::connect(const Opening &opening, int target)
+Result<Fd> Connector::connect(const Target &target)
 {
+  const Opening &opening = target.opening;
   const ActAs caller(opening.caller);
   if (caller.error())
     return caller.error();
@@ -58,7 +59,7 @@ Result<Fd> Connector::connect(const Opening &opening, int target)
   if (opening.type == SocketType::Datagram &&
       ::bind(socket.get(), reinterpret_cast<const sockaddr *>(&any), sizeof(any.sun_family)) != 0)
     return last_error();
-  if (const std::error_code error = unix_connect(socket.get(), ProcPath(target).c_str()))
+  if (const std::error_code error = unix_connect(socket.get(), ProcPath(target.file.get()).c_str()))
     return error;
   return socket;
 }
@@ -73,23 +74,6 @@ void Connector::refuse(Link &link, Stream &stream, const Opening &opening, std::
   stream.fail(error.value());
 }
 
-// Returns whether that was all.
-bool Connector::finish(Link &link, Stream &stream, const Opening &opening, Result<Fd> socket)
-{
-  if (!socket && socket.error().value() == EAGAIN)
-    return false;
-  if (!socket) {
-    refuse(link, stream, opening, socket.error());
-    return true;
-  }
-  // What goes to the program says whose it is, to those who want to know.
-  const ucred caller = {::getpid(), opening.caller.uid, opening.caller.gid};
-  const bool other = caller.uid != ::geteuid() || caller.gid != ::getegid();
-  stream.attach(
-    local_socket(std::move(*socket), opening.type, other ? std::optional(caller) : std::nullopt));
-  return true;
-}
-
 void Connector::open(Link &link, Stream &stream, Opening opening)
 {
   Result<Target> target = find(opening);
@@ -98,42 +82,69 @@ void Connector::open(Link &link, Stream &stream, Opening opening)
     refuse(link, stream, opening, target.error());
     return;
   }
-  if (finish(link, stream, opening, connect(opening, target->fd.get())))
-    return;
+  target->opening = std::move(opening);
   const Key key(&link, stream.id());
-  Waiting waiting = {std::move(opening), std::move(target->fd), Clock::now() + patience,
-                     first_pause, loop_.after(first_pause, [this, key] { try_again(key); })};
+  waiting_.insert_or_assign(key, Waiting{++last_number_,
+                                         std::make_shared<const Target>(std::move(*target)),
+                                         Clock::now() + patience,
+                                         first_pause,
+                                         {}});
   stream.on_idle([this, key, &stream] {
     if (stream.finished())
       waiting_.erase(key);
   });
-  waiting_.emplace(key, std::move(waiting));
+  attempt(key);
 }
 
-void Connector::try_again(Key key)
+void Connector::attempt(Key key)
 {
   const auto found = waiting_.find(key);
-  Stream *stream = found == waiting_.end() ? nullptr : key.first->find(key.second);
+  if (found == waiting_.end())
+    return;
+  const std::uint64_t number = found->second.number;
+  const std::shared_ptr<const Target> target = found->second.target;
 
-  if (!stream) {
-    if (found != waiting_.end())
-      waiting_.erase(found);
+  if (!target->on_mount) {
+    attempted(key, number, connect(*target));
     return;
   }
+  const auto socket = std::make_shared<Result<Fd>>(errno_code(ECANCELED));
+  workers_.run([target, socket] { *socket = connect(*target); },
+               [this, key, number, socket] { attempted(key, number, std::move(*socket)); });
+}
+
+void Connector::attempted(Key key, std::uint64_t number, Result<Fd> socket)
+{
+  const auto found = waiting_.find(key);
+  // It may have ended meanwhile, and its number be another one's.
+  if (found == waiting_.end() || found->second.number != number)
+    return;
   Waiting &waiting = found->second;
-  Result<Fd> socket = connect(waiting.opening, waiting.target.get());
+
   if (!socket && socket.error().value() == EAGAIN) {
     if (Clock::now() < waiting.until) {
+      waiting.timer = loop_.after(waiting.pause, [this, key] { attempt(key); });
       waiting.pause = std::min<Clock::duration>(2 * waiting.pause, longest_pause);
-      waiting.timer = loop_.after(waiting.pause, [this, key] { try_again(key); });
       return;
     }
     socket = errno_code(ETIMEDOUT);
   }
   const Waiting ended = std::move(waiting);
   waiting_.erase(found);
+  Stream *stream = key.first->find(key.second);
+  if (!stream)
+    return;
   stream->on_idle({});
-  finish(*key.first, *stream, ended.opening, std::move(socket));
+  const Opening &opening = ended.target->opening;
+  if (!socket) {
+    refuse(*key.first, *stream, opening, socket.error());
+    return;
+  }
+  // What goes to the program says whose it is, to those who want to know.
+  const ucred caller = {::getpid(), opening.caller.uid, opening.caller.gid};
+  const bool other = caller.uid != ::geteuid() || caller.gid != ::getegid();
+  stream->attach(
+    local_socket(std::move(*socket), opening.type, other ? std::optional(caller) : std::nullopt));
 }
 
 void Connector::link_down(Link &link)

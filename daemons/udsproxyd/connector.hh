@@ -2,9 +2,9 @@
 //
 // Connects streams that the peer opened to sockets of this machine.
 //
-// The path is the peer's word.  It is resolved once, as the user on whose behalf
-// the peer asks; what it led to must be a socket that [Udsconnect] has; and the
-// very object that was looked at is connected to.
+// The path is the peer's word.  [Udsconnect] must have it; it is resolved once, as the
+// user on whose behalf the peer asks and without any link; and the very object that was
+// looked at is connected to.
 
 #ifndef QTFS_UDS_CONNECTOR_HH
 #define QTFS_UDS_CONNECTOR_HH
@@ -16,6 +16,7 @@
 #include "made_sockets.hh"
 #include "place.hh"
 #include "whitelist.hh"
+#include "workers.hh"
 
 namespace qtfs::uds {
 
@@ -24,16 +25,12 @@ public:
   // As local programs wait that connect to one who is slow to accept.
   static constexpr auto patience = std::chrono::seconds(30);
 
-  struct Target {
-    Fd fd;
-    std::string path;
-  };
-
   using IsMirror = std::function<bool(const Identity &)>;
 
-  Connector(Loop &loop, const Root &root, const MadeSockets &made, Counters &counters,
-            IsMirror is_mirror)
-      : loop_(loop), root_(root), made_(made), counters_(counters), is_mirror_(std::move(is_mirror))
+  Connector(Loop &loop, Workers &workers, const Root &root, const MadeSockets &made,
+            Counters &counters, IsMirror is_mirror)
+      : loop_(loop), workers_(workers), root_(root), made_(made), counters_(counters),
+        is_mirror_(std::move(is_mirror))
   {
   }
 
@@ -42,13 +39,15 @@ public:
   void open(Link &link, Stream &stream, Opening opening);
   void link_down(Link &link);
 
-  // What @path leads to, if it may be connected to.
-  Result<Target> find(const Opening &opening) const;
-
 private:
-  struct Waiting {
+  struct Target {
+    Fd file;
+    bool on_mount = false; // who looks at it may have to wait
     Opening opening;
-    Fd target;
+  };
+  struct Waiting {
+    std::uint64_t number;
+    std::shared_ptr<const Target> target; // also of a thread that connects to it
     Clock::time_point until;
     Clock::duration pause;
     Loop::Timer timer;
@@ -56,19 +55,23 @@ private:
 
   using Key = std::pair<Link *, std::uint32_t>;
 
+  // What the path leads to, if it may be connected to.
+  Result<Target> find(const Opening &opening) const;
   // EAGAIN: its backlog is full.
-  static Result<Fd> connect(const Opening &opening, int target);
-  bool finish(Link &link, Stream &stream, const Opening &opening, Result<Fd> socket);
-  void try_again(Key key);
+  static Result<Fd> connect(const Target &target);
+  void attempt(Key key);
+  void attempted(Key key, std::uint64_t number, Result<Fd> socket);
   void refuse(Link &link, Stream &stream, const Opening &opening, std::error_code error);
 
   Loop &loop_;
+  Workers &workers_;
   const Root &root_;
   const MadeSockets &made_;
   Counters &counters_;
   IsMirror is_mirror_;
   const Whitelist *whitelist_ = nullptr;
   std::map<Key, Waiting> waiting_;
+  std::uint64_t last_number_ = 0;
 };
 
 } // namespace qtfs::uds

@@ -23,7 +23,8 @@ constexpr std::uint32_t in_directory =
   IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr auto settle = std::chrono::milliseconds(2);         // after an event
 constexpr auto between_looks = std::chrono::milliseconds(50); // at the least
-constexpr auto first_pause = std::chrono::milliseconds(20);   // for a file without a listener
+constexpr int others_share = 4; // of the time that a look at thousands of sockets takes
+constexpr auto first_pause = std::chrono::milliseconds(20); // for a file without a listener
 constexpr auto longest_pause = std::chrono::seconds(2);
 
 // What is on a mount of qtfs is the peer's already; the others have no sockets.
@@ -71,7 +72,9 @@ void Exports::set_paths(std::vector<std::string> paths)
 
 void Exports::look_soon()
 {
-  const Clock::time_point at = std::max(Clock::now() + settle, last_look_ + between_looks);
+  const Clock::time_point at =
+    std::max(Clock::now() + settle,
+             last_look_ + std::max<Clock::duration>(between_looks, others_share * look_took_));
 
   pause_ = first_pause;
   if (timer_ && next_look_ <= at)
@@ -91,6 +94,7 @@ void Exports::drain()
 
 void Exports::look()
 {
+  const Clock::time_point begin = Clock::now();
   Look look;
   Result<BoundSockets> bound = BoundSockets::now();
   if (bound)
@@ -119,6 +123,7 @@ void Exports::look()
     events_.appeared(announcement);
   }
   events_.looked();
+  look_took_ = Clock::now() - begin;
   plan(look, changed);
 }
 
@@ -170,11 +175,8 @@ void Exports::visit(Look &look, const std::string &path, int depth, dev_t device
       wait_for(look, path);
     return;
   }
-  if (depth == 0) {
-    if (root_.path_of(fd->get()) != path) // a link above it
-      return;
+  if (depth == 0)
     device = st.st_dev;
-  }
   if (S_ISDIR(st.st_mode) && st.st_dev == device && !is_foreign(fd->get())) {
     visit_directory(look, fd->get(), path, depth, device);
   } else if (S_ISSOCK(st.st_mode)) {

@@ -77,6 +77,7 @@ private:
   Loop::Timer timer_;
   Clock::time_point next_look_;
   Clock::time_point last_look_;
+  Clock::duration look_took_ = {};
   Clock::duration pause_ = {};
   bool warned_ = false;
 };

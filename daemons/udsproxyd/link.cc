@@ -25,10 +25,11 @@ bool is_messages(ObjectKind kind)
 
 } // namespace
 
-Link::Link(Loop &loop, LinkOwner &owner, Counters &counters, Fd fd, Role role, std::string peer)
-    : loop_(loop), owner_(owner), counters_(counters), fd_(std::move(fd)), role_(role),
-      peer_(std::move(peer)), scratch_(max_message), next_id_(role == Role::Initiator ? 1 : 2),
-      self_(std::make_shared<Link *>(this))
+Link::Link(Loop &loop, Workers &workers, LinkOwner &owner, Counters &counters, Fd fd, Role role,
+           std::string peer)
+    : loop_(loop), workers_(workers), owner_(owner), counters_(counters), fd_(std::move(fd)),
+      role_(role), peer_(std::move(peer)), scratch_(max_message),
+      next_id_(role == Role::Initiator ? 1 : 2), self_(std::make_shared<Link *>(this))
 {
   watch_ = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { ready(events); });
   keep_alive();
@@ -101,6 +102,35 @@ Stream *Link::open(const Opening &opening)
   return &add(id, opening.type != SocketType::Stream);
 }
 
+// What a mount has may have to be written before it can be told, and the last close of
+// anything may wait.  So that is for the workers, both here and in close().
+void Link::look_at(const Stream &stream, std::vector<Fd> rights)
+{
+  struct Job {
+    std::vector<Fd> rights;
+    std::vector<Described> passes;
+  };
+  const auto job = std::make_shared<Job>(Job{std::move(rights), {}});
+
+  workers_.run(
+    [job] {
+      for (Fd &fd : job->rights)
+        job->passes.push_back(qtfs::uds::describe(std::move(fd)));
+      job->rights.clear();
+    },
+    [job, self = self_, &workers = workers_, id = stream.id()] {
+      Stream *waiting = *self ? (*self)->find(id) : nullptr;
+      if (!waiting || !waiting->described(job->passes))
+        workers.drop(std::move(job->passes));
+    });
+}
+
+void Link::close(Rights rights)
+{
+  if (!rights.empty())
+    workers_.drop(std::move(rights));
+}
+
 bool Link::pass(Stream &stream, PendingMessage &message)
 {
   std::uint64_t memory = 0;
@@ -122,8 +152,10 @@ bool Link::pass(Stream &stream, PendingMessage &message)
 
 void Link::describe(Stream &stream, PendingMessage &message, Described one)
 {
-  if (one.local && streams_.size() >= most_streams)
+  if (one.local && streams_.size() >= most_streams) {
+    workers_.drop(std::move(one.local));
     one = {{ObjectKind::Nothing, 0, 0, "one too many"}, nullptr};
+  }
   const std::uint32_t id = take_id();
   if (!id)
     return;
@@ -390,36 +422,64 @@ bool Link::take_object(const Header &header, Span payload)
     return false;
   last_peer_id_ = header.stream;
 
-  Result<Made> made = make(*object);
-  Unclaimed unclaimed;
-  unclaimed.memory = object->kind == ObjectKind::MemoryFile;
+  auto handed = std::make_shared<Handed>();
+  unclaimed_bytes_ += object->size;
+  unclaimed_.emplace(header.stream, Unclaimed{handed, object->seals, object->size,
+                                              object->kind == ObjectKind::MemoryFile});
+  if (object->kind != ObjectKind::ClientFile && object->kind != ObjectKind::ServerFile)
+    take_made(header.stream, *object, *handed, make(*object));
+  else if (coming_ >= most_unclaimed)
+    take_made(header.stream, *object, *handed,
+              make({ObjectKind::Nothing, 0, 0, "a file, with too many that aren't open yet"}));
+  else
+    make_later(header.stream, *object, std::move(handed));
+  return true;
+}
+
+void Link::make_later(std::uint32_t id, const Object &object, std::shared_ptr<Handed> handed)
+{
+  const auto made = std::make_shared<Result<Made>>(errno_code(ECANCELED));
+
+  handed->coming = true;
+  coming_++;
+  workers_.run([object, made] { *made = make(object); },
+               [self = self_, &workers = workers_, id, object, made, handed]() mutable {
+                 if (*self) {
+                   (*self)->coming_--;
+                   (*self)->take_made(id, object, *handed, std::move(*made));
+                 }
+                 // One of them has the file, and may be the last to have it.
+                 workers.drop(std::pair(std::move(handed), std::move(*made)));
+               });
+}
+
+void Link::take_made(std::uint32_t id, const Object &object, Handed &handed, Result<Made> made)
+{
+  int error = 0;
+
+  handed.coming = false;
   if (!made) {
     // Its place stays empty; the message comes without it.
     note(fmt::format("a descriptor can't be received: {}", made.error().message()));
     counters_.not_passed++;
-    unclaimed.memory = false;
-    send({FrameType::Reset, 0, 0, header.stream, 4},
-         encode_number(static_cast<std::uint32_t>(made.error().value())));
+    error = made.error().value();
   } else {
-    unclaimed.fd = std::move(made->handed);
-    unclaimed.seals = object->seals;
-    unclaimed.size = object->size;
-    unclaimed_bytes_ += object->size;
+    handed.fd = std::move(made->handed);
     if (!made->refused.empty()) {
       note(made->refused);
       counters_.not_passed++;
     }
-    if (made->local)
-      add(header.stream, is_messages(object->kind)).attach(std::move(made->local));
-    else if (object->kind != ObjectKind::Nothing) // the peer may close it
-      send({FrameType::Reset, 0, 0, header.stream, 4}, encode_number(0));
   }
-  unclaimed_.emplace(header.stream, std::move(unclaimed));
-  return true;
+  if (made && made->local)
+    add(id, is_messages(object.kind)).attach(std::move(made->local));
+  else if (object.kind != ObjectKind::Nothing) // the peer may close it
+    send({FrameType::Reset, 0, 0, id, 4}, encode_number(static_cast<std::uint32_t>(error)));
+  if (Stream *waiting = handed.stream ? find(handed.stream) : nullptr)
+    waiting->handed();
 }
 
-// Takes what a message names; it was described before, and only once.
-bool Link::claim(Span numbers, std::vector<Fd> &rights)
+// Takes what a message of @stream names; it was described before, and only once.
+bool Link::claim(Span numbers, std::uint32_t stream, Rights &rights)
 {
   for (; !numbers.empty(); numbers = numbers.subspan(4)) {
     const auto found = unclaimed_.find(load32(numbers.data()));
@@ -428,28 +488,31 @@ bool Link::claim(Span numbers, std::vector<Fd> &rights)
     Unclaimed unclaimed = std::move(found->second);
     unclaimed_.erase(found);
     unclaimed_bytes_ -= unclaimed.size;
-    if (unclaimed.memory) {
-      if (const std::error_code error = seal(unclaimed.fd.get(), unclaimed.size, unclaimed.seals))
+    if (unclaimed.memory && unclaimed.handed->fd) {
+      if (const std::error_code error =
+            seal(unclaimed.handed->fd.get(), unclaimed.size, unclaimed.seals))
         note(fmt::format("a memory file that was passed can't be sealed: {}", error.message()));
     }
-    if (unclaimed.fd)
-      rights.push_back(std::move(unclaimed.fd));
+    unclaimed.handed->stream = stream;
+    rights.push_back(std::move(unclaimed.handed));
   }
   return true;
 }
 
 bool Link::take_data(const Header &header, Span payload)
 {
-  std::vector<Fd> rights;
+  Rights rights;
   const std::size_t size = payload.size() - std::size_t{4} * header.rights;
 
-  if (!claim(payload.subspan(size), rights))
+  if (!claim(payload.subspan(size), header.stream, rights))
     return false;
   counters_.bytes_in += size;
   Stream *stream = find(header.stream);
-  if (!stream)
-    return was_used(header.stream);
-  return stream->data(header, payload.first(size), std::move(rights));
+  const Rights kept = rights; // for the workers to close
+  const bool good =
+    stream ? stream->data(header, payload.first(size), std::move(rights)) : was_used(header.stream);
+  close(kept);
+  return good;
 }
 
 bool Link::take_for_stream(const Header &header, Span payload)
@@ -508,7 +571,7 @@ void Link::end(const std::string &why)
       return;
     Link &link = **self;
     link.turns_.clear();
-    link.unclaimed_.clear();
+    link.workers_.drop(std::exchange(link.unclaimed_, {}));
     link.streams_.clear();
     link.graveyard_.clear();
     link.fd_.reset();

@@ -28,6 +28,7 @@
 #include "frame.hh"
 #include "loop.hh"
 #include "stream.hh"
+#include "workers.hh"
 
 namespace qtfs::uds {
 
@@ -67,7 +68,8 @@ public:
   static constexpr std::size_t most_unclaimed = 1024; // objects not named yet
   static constexpr std::uint64_t most_unclaimed_bytes = 256 << 20;
 
-  Link(Loop &loop, LinkOwner &owner, Counters &counters, Fd fd, Role role, std::string peer);
+  Link(Loop &loop, Workers &workers, LinkOwner &owner, Counters &counters, Fd fd, Role role,
+       std::string peer);
   ~Link();
 
   Role role() const { return role_; }
@@ -87,11 +89,16 @@ public:
 
   // For its streams.
   Loop &loop() { return loop_; }
+  Workers &workers() { return workers_; }
   Buffer &out() { return out_; }
   std::span<std::byte> scratch() { return scratch_; }
   void send(const Header &header, Span payload = {});
   void schedule(Stream &stream);
   void bury(Stream &stream);
+  // Finds out what is to be passed, for Stream::described().
+  void look_at(const Stream &stream, std::vector<Fd> rights);
+  // What has been passed on, or won't be any more.
+  void close(Rights rights);
   // Describes what @message of @stream passes.  The peer keeps that until the message names it,
   // and not without limit.  False: it has to wait, and the stream gets its turn again.
   bool pass(Stream &stream, PendingMessage &message);
@@ -106,7 +113,7 @@ public:
 private:
   // Something that has been described, and not yet been named by a message.
   struct Unclaimed {
-    Fd fd;
+    std::shared_ptr<Handed> handed;
     std::uint32_t seals = 0;
     std::uint64_t size = 0;
     bool memory = false;
@@ -121,7 +128,9 @@ private:
   bool take_object(const Header &header, Span payload);
   bool take_data(const Header &header, Span payload);
   bool take_for_stream(const Header &header, Span payload);
-  bool claim(Span numbers, std::vector<Fd> &rights);
+  void make_later(std::uint32_t id, const Object &object, std::shared_ptr<Handed> handed);
+  void take_made(std::uint32_t id, const Object &object, Handed &handed, Result<Made> made);
+  bool claim(Span numbers, std::uint32_t stream, Rights &rights);
   Stream &add(std::uint32_t id, bool messages);
   void describe(Stream &stream, PendingMessage &message, Described one);
   bool is_mine(std::uint32_t id) const { return (id & 1) == (role_ == Role::Initiator ? 1U : 0U); }
@@ -137,6 +146,7 @@ private:
   void keep_alive();
 
   Loop &loop_;
+  Workers &workers_;
   LinkOwner &owner_;
   Counters &counters_;
   Fd fd_;
@@ -164,6 +174,7 @@ private:
   std::deque<std::uint32_t> turns_; // who may have something to send
   std::map<std::uint32_t, Unclaimed> unclaimed_;
   std::uint64_t unclaimed_bytes_ = 0;
+  std::size_t coming_ = 0;                                   // objects that aren't there yet
   std::unordered_map<std::uint32_t, std::uint32_t> uploads_; // of whose message it is part
   std::size_t passing_ = 0;                                  // described and not named yet
   std::uint64_t passing_memory_ = 0;

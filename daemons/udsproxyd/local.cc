@@ -3,27 +3,24 @@
 #include "local.hh"
 
 #include <algorithm>
-#include <iterator>
 
 namespace qtfs::uds {
 
 namespace {
 
-Result<std::size_t> send_message(int socket, Span data, const std::vector<Fd> &rights,
+Result<std::size_t> send_message(int socket, Span data, std::span<const int> rights,
                                  const std::optional<ucred> &caller, const sockaddr_un *address,
                                  socklen_t length)
 {
   iovec part = {const_cast<std::byte *>(data.data()), data.size()};
   msghdr message = {};
   Ancillary ancillary;
-  std::vector<int> numbers;
 
-  std::ranges::transform(rights, std::back_inserter(numbers), &Fd::get);
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_name = const_cast<sockaddr_un *>(address);
   message.msg_namelen = length;
-  ancillary.put(message, numbers, caller);
+  ancillary.put(message, rights, caller);
   for (;;) {
     const ssize_t n = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n >= 0)
@@ -144,7 +141,8 @@ public:
     int domain = 0;
     socklen_t size = sizeof(domain);
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size);
-    may_pass_ = domain == AF_UNIX && type == SocketType::Stream;
+    local_ = domain == AF_UNIX;
+    may_pass_ = local_ && type == SocketType::Stream;
     // An empty packet has a sender, the end of all packets has none.
     const int on = 1;
     if (type == SocketType::Seqpacket)
@@ -168,7 +166,7 @@ public:
     return received;
   }
 
-  Result<std::size_t> send(Span data, const std::vector<Fd> &rights) override
+  Result<std::size_t> send(Span data, std::span<const int> rights) override
   {
     Result<std::size_t> sent = send_message(fd_.get(), data, rights, caller_, nullptr, 0);
 
@@ -188,11 +186,13 @@ public:
 
   int fd() const override { return fd_.get(); }
   bool messages() const override { return type_ != SocketType::Stream; }
+  bool ends_slowly() const override { return !local_; } // SO_LINGER
 
 private:
   Fd fd_;
   SocketType type_;
   std::optional<ucred> caller_;
+  bool local_ = false;
   bool may_pass_ = false; // descriptors, in a stream
   Pieces pieces_;
 };
@@ -212,7 +212,7 @@ public:
     return received;
   }
 
-  Result<std::size_t> send(Span data, const std::vector<Fd> &) override
+  Result<std::size_t> send(Span data, std::span<const int>) override
   {
     const ssize_t n = ::write(fd_.get(), data.data(), data.size());
     if (n < 0)
@@ -247,7 +247,7 @@ public:
   }
 
   // What is more than was announced is an error of the peer's.
-  Result<std::size_t> send(Span data, const std::vector<Fd> &) override
+  Result<std::size_t> send(Span data, std::span<const int>) override
   {
     if (data.size() > left_)
       return errno_code(EFBIG);
@@ -285,7 +285,7 @@ public:
   // What the other sends comes to the socket, from which its owner takes it.
   Result<Received> receive(std::span<std::byte>) override { return errno_code(EAGAIN); }
 
-  Result<std::size_t> send(Span data, const std::vector<Fd> &rights) override
+  Result<std::size_t> send(Span data, std::span<const int> rights) override
   {
     if (length_ <= sizeof(sa_family_t)) // from a socket without a name: nobody can answer
       return data.size();
@@ -307,10 +307,11 @@ public:
   explicit Held(Fd fd) : fd_(std::move(fd)) {}
 
   Result<Received> receive(std::span<std::byte>) override { return errno_code(EAGAIN); }
-  Result<std::size_t> send(Span, const std::vector<Fd> &) override { return errno_code(EPIPE); }
+  Result<std::size_t> send(Span, std::span<const int>) override { return errno_code(EPIPE); }
   void shut(bool, bool) override {}
   int fd() const override { return -1; }
   Way way() const override { return Way::FromLocal; }
+  bool ends_slowly() const override { return true; }
 
 private:
   Fd fd_;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //
 // This machine's end of a stream: a socket, an end of a pipe, a memory file, or
-// the way back to who sent a datagram.  Nothing here ever blocks.
+// the way back to who sent a datagram.  Nothing here ever blocks, but for the end of
+// those that say so.
 //
 // A descriptor that was passed to us shares its open file with the program that
 // passed it, so its flags are never changed: sockets are asked not to block with
@@ -39,12 +40,14 @@ public:
   // At most as much as there is room for, one message where there are messages.
   virtual Result<Received> receive(std::span<std::byte> room) = 0;
   // How much was sent; descriptors go with the first byte.
-  virtual Result<std::size_t> send(Span data, const std::vector<Fd> &rights) = 0;
+  virtual Result<std::size_t> send(Span data, std::span<const int> rights) = 0;
   virtual void shut(bool reading, bool writing) = 0;
 
   virtual int fd() const = 0; // to wait for; -1: nothing to wait for
   virtual bool messages() const { return false; }
   virtual Way way() const { return Way::Both; }
+  // Its end may be long in coming: what was written goes to a disk or a peer first.
+  virtual bool ends_slowly() const { return false; }
 };
 
 // A connected socket of any family.  Messages are sent as @caller's, if that is

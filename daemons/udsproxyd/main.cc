@@ -71,7 +71,8 @@ int run(const Options &options, int signals)
   raise_file_limit(); // each connection is a descriptor
   ::setgroups(0, nullptr);
 
-  Proxy proxy(loop, options, std::move(*root), binder);
+  Workers workers(loop);
+  Proxy proxy(loop, workers, options, std::move(*root), binder);
   const std::string problem = proxy.start(left_by_predecessor(), {});
   if (!problem.empty()) {
     spdlog::error("{}", problem);

@@ -6,10 +6,8 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
-#include <sys/statfs.h>
 #include <sys/un.h>
 
-#include "abi.hh"
 #include "diag.hh"
 #include "logging.hh"
 #include "uds.h"
@@ -19,13 +17,6 @@ namespace qtfs::uds {
 namespace {
 
 constexpr auto tick_interval = std::chrono::seconds(1);
-
-bool on_qtfs(int fd)
-{
-  struct statfs st;
-
-  return ::fstatfs(fd, &st) == 0 && static_cast<std::uint32_t>(st.f_type) == QTFS_SUPER_MAGIC;
-}
 
 std::string bound_path(int socket)
 {
@@ -177,18 +168,13 @@ void Mirrors::remove(const std::string &path)
   spdlog::debug("{} is gone", printable(path));
 }
 
-// The directory, if that is really where the path says.
 Result<Fd> Mirrors::parent_of(const std::string &path) const
 {
   const std::string directory(directory_of(path));
   Result<Fd> fd = root_.look_up(directory, O_DIRECTORY);
 
   if (!fd && fd.error().value() == ENOENT)
-    fd = make_directories(directory);
-  if (!fd)
-    return fd;
-  if (root_.path_of(fd->get()) != directory)
-    return errno_code(ELOOP);
+    return make_directories(directory);
   return fd;
 }
 
@@ -203,11 +189,9 @@ Result<Fd> Mirrors::make_directories(const std::string &path) const
     parent = make_directories(above);
   if (!parent)
     return parent;
-  if (root_.path_of(parent->get()) != above)
-    return errno_code(ELOOP);
   if (::mkdirat(parent->get(), std::string(name_in(path)).c_str(), 0755) != 0 && errno != EEXIST)
     return last_error();
-  return root_.look_up(path, O_DIRECTORY | O_NOFOLLOW);
+  return root_.look_up(path, O_DIRECTORY);
 }
 
 // A socket's file that nobody has any more is in nobody's way.
@@ -276,8 +260,6 @@ Result<Fd> Mirrors::bind_made(const Announcement &announcement, Identity &file) 
     return last_error();
   if (!S_ISSOCK(st.st_mode))
     return errno_code(ENOTSOCK);
-  if (root_.path_of(fd->get()) != announcement.path)
-    return errno_code(ELOOP);
   if (probe(fd->get()))
     return errno_code(EEXIST);
   file = Identity::of(st);
@@ -304,11 +286,8 @@ Result<Fd> Mirrors::make(const Announcement &announcement, Identity &file) const
   if (announcement.made)
     return bind_made(announcement, file);
   const Result<Fd> parent = parent_of(announcement.path);
-  if (!parent)
-    return parent.error();
-  // The paths of a mount are the peer's files themselves.
-  if (on_qtfs(parent->get()))
-    return errno_code(EEXIST);
+  if (!parent) // the paths of a mount are the peer's files themselves
+    return errno_code(parent.error().value() == EXDEV ? EEXIST : parent.error().value());
   return bind(announcement, parent->get(), file);
 }
 

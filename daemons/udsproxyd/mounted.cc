@@ -24,10 +24,10 @@ constexpr auto tick_interval = std::chrono::seconds(1);
 
 } // namespace
 
-Mounted::Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder, MadeSockets &made,
-                 std::function<void()> news)
-    : loop_(loop), mirrors_(mirrors), binder_(binder), made_(made), news_(std::move(news)),
-      mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC))
+Mounted::Mounted(Loop &loop, Workers &workers, Mirrors &mirrors, const Binder &binder,
+                 MadeSockets &made, std::function<void()> news)
+    : loop_(loop), workers_(workers), mirrors_(mirrors), binder_(binder), made_(made),
+      news_(std::move(news)), mounts_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC))
 {
   if (mounts_)
     mounts_watch_ =
@@ -82,34 +82,58 @@ void Mounted::read_events()
       take_ask(event);
 }
 
-// What an event is about, reached over the mount of its file system.
-Result<Fd> Mounted::open(unsigned long request, const Key &key, std::uint64_t id)
+// A mount may be below another one of the same server, which is asked on the way there.
+void Mounted::open_mount(dev_t device, std::function<void(Result<Fd>)> opened)
 {
-  if (!where_.contains(key.first))
+  if (!where_.contains(device))
     look_at_mounts(); // it has just been mounted
-  const auto mount = where_.find(key.first);
-  if (mount == where_.end())
-    return errno_code(ENODEV);
-  const Fd on(::open(mount->second.point.c_str(), O_PATH | O_CLOEXEC));
-  if (!on)
-    return last_error();
-  qtfs_uds_dir arg = {id, on.get(), 0};
+  const auto mount = where_.find(device);
+  if (mount == where_.end()) {
+    opened(errno_code(ENODEV));
+    return;
+  }
+  const auto result = std::make_shared<Result<Fd>>(errno_code(ECANCELED));
+  workers_.run(
+    [point = mount->second.point, result] {
+      Fd fd(::open(point.c_str(), O_PATH | O_CLOEXEC));
+      *result = fd ? Result<Fd>(std::move(fd)) : last_error();
+    },
+    [result, opened = std::move(opened), alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.expired())
+        opened(std::move(*result));
+    });
+}
+
+// What an event is about, reached over the mount of its file system.
+Result<Fd> Mounted::open(unsigned long request, const Fd &mount, std::uint64_t id) const
+{
+  qtfs_uds_dir arg = {id, mount.get(), 0};
   Fd fd(::ioctl(device_.get(), request, &arg));
+
   return fd ? Result<Fd>(std::move(fd)) : last_error();
 }
 
 void Mounted::take_made(const qtfs_uds_event &event)
 {
   const Key key(makedev(event.major, event.minor), event.ino);
-  const std::string_view path(event.path, event.path_len);
-  Result<Fd> file = open(QTFS_UDS_FILE, key, event.id);
+
+  open_mount(key.first, [this, key, id = event.id, path = std::string(event.path, event.path_len),
+                         prefix = event.prefix](Result<Fd> mount) {
+    made(key, id, path, prefix, std::move(mount));
+  });
+}
+
+void Mounted::made(const Key &key, std::uint64_t id, const std::string &path, std::size_t prefix,
+                   Result<Fd> mount)
+{
+  Result<Fd> file = mount ? open(QTFS_UDS_FILE, *mount, id) : mount.error();
 
   if (!file) {
     if (file.error().value() != ENOENT) // it is gone already
       spdlog::warn("{}: the peer can't reach it: {}", printable(path), file.error().message());
     return;
   }
-  made_.add(key, std::move(*file), std::string(path.substr(0, event.prefix)));
+  made_.add(key, std::move(*file), path.substr(0, prefix));
   spdlog::debug("{} was made here", printable(path));
   news_();
 }
@@ -143,12 +167,23 @@ bool Mounted::answer(const Ask &ask)
 
   if (!announcement && Clock::now() < ask.until)
     return false;
-  if (announcement && !sockets_.contains(ask.key)) {
-    if (const std::error_code error = show(ask, *announcement))
+  if (announcement && !sockets_.contains(ask.key))
+    open_mount(ask.key.first, [this, ask, announcement = *announcement](Result<Fd> mount) {
+      answer(ask, announcement, std::move(mount));
+    });
+  else
+    done(ask);
+  return true;
+}
+
+void Mounted::answer(const Ask &ask, const Announcement &announcement, Result<Fd> mount)
+{
+  if (!sockets_.contains(ask.key)) { // another one may have asked at the same time
+    const std::error_code error = mount ? show(ask, announcement, *mount) : mount.error();
+    if (error)
       spdlog::warn("{}: can't be listened to here: {}", printable(ask.path), error.message());
   }
   done(ask);
-  return true;
 }
 
 void Mounted::retry()
@@ -162,18 +197,18 @@ void Mounted::retry()
 
 // ---- sockets ----
 
-Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement)
+Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement, const Fd &mount)
 {
-  const Result<Fd> directory = open(QTFS_UDS_DIR, ask.key, ask.id);
+  const Result<Fd> directory = open(QTFS_UDS_DIR, mount, ask.id);
   if (!directory)
     return directory.error();
-  const auto mount = where_.find(ask.key.first);
-  if (mount == where_.end())
+  const auto where = where_.find(ask.key.first);
+  if (where == where_.end())
     return errno_code(ENODEV);
-  const std::string &root = mount->second.root;
+  const std::string &root = where->second.root;
   if (root != "/" && !ask.inside.starts_with(root + "/"))
     return errno_code(ENOENT);
-  const std::string &point = mount->second.point;
+  const std::string &point = where->second.point;
   const std::string path =
     (point == "/" ? "" : point) + ask.inside.substr(root == "/" ? 0 : root.size());
 
@@ -187,9 +222,9 @@ Result<Fd> Mounted::bind(const Ask &ask, const Announcement &announcement)
   return socket;
 }
 
-std::error_code Mounted::show(const Ask &ask, const Announcement &announcement)
+std::error_code Mounted::show(const Ask &ask, const Announcement &announcement, const Fd &mount)
 {
-  Result<Fd> socket = bind(ask, announcement);
+  Result<Fd> socket = bind(ask, announcement, mount);
 
   if (!socket)
     return socket.error();

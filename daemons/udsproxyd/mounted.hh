@@ -17,6 +17,7 @@
 #include "binder.hh"
 #include "made_sockets.hh"
 #include "mirrors.hh"
+#include "workers.hh"
 
 struct qtfs_uds_event;
 
@@ -25,7 +26,7 @@ namespace qtfs::uds {
 class Mounted {
 public:
   // @news: a program has made a socket.
-  Mounted(Loop &loop, Mirrors &mirrors, const Binder &binder, MadeSockets &made,
+  Mounted(Loop &loop, Workers &workers, Mirrors &mirrors, const Binder &binder, MadeSockets &made,
           std::function<void()> news);
   ~Mounted();
 
@@ -50,16 +51,21 @@ private:
   void read_events();
   void take_ask(const qtfs_uds_event &event);
   void take_made(const qtfs_uds_event &event);
-  Result<Fd> open(unsigned long request, const Key &key, std::uint64_t id);
+  void open_mount(dev_t device, std::function<void(Result<Fd>)> opened);
+  Result<Fd> open(unsigned long request, const Fd &mount, std::uint64_t id) const;
+  void made(const Key &key, std::uint64_t id, const std::string &path, std::size_t prefix,
+            Result<Fd> mount);
   bool answer(const Ask &ask);
-  std::error_code show(const Ask &ask, const Announcement &announcement);
-  Result<Fd> bind(const Ask &ask, const Announcement &announcement);
+  void answer(const Ask &ask, const Announcement &announcement, Result<Fd> mount);
+  std::error_code show(const Ask &ask, const Announcement &announcement, const Fd &mount);
+  Result<Fd> bind(const Ask &ask, const Announcement &announcement, const Fd &mount);
   void done(const Ask &ask);
   void retry();
   void look_at_mounts();
   void tick();
 
   Loop &loop_;
+  Workers &workers_;
   Mirrors &mirrors_;
   const Binder &binder_;
   MadeSockets &made_;
@@ -75,6 +81,7 @@ private:
   std::vector<Ask> waiting_; // for the peer to announce the socket
   Loop::Timer timer_;
   Loop::Timer tick_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 } // namespace qtfs::uds

@@ -4,10 +4,12 @@
 
 #include <cstdlib>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/syscall.h>
+#include <vector>
 
+#include "mountinfo.hh"
 #include "proc_path.hh"
 
 namespace qtfs::uds {
@@ -19,6 +21,20 @@ std::string path_of_fd(int fd)
   std::string path = name_of_fd(fd);
 
   return path.starts_with('/') ? std::move(path) : std::string();
+}
+
+// The C library's functions change all threads, and so wait for one that is stuck.
+bool become(uid_t uid, gid_t gid, const std::vector<gid_t> &groups)
+{
+  constexpr auto same = static_cast<uid_t>(-1);
+
+  // Who comes back needs his rights first, who goes needs them last.
+  if (uid == 0 && ::syscall(SYS_setresuid, same, uid, same) != 0)
+    return false;
+  if (::syscall(SYS_setgroups, groups.size(), groups.data()) != 0 && !(uid == 0 && errno == EPERM))
+    return false;
+  return ::syscall(SYS_setresgid, same, gid, same) == 0 &&
+         (uid == 0 || ::syscall(SYS_setresuid, same, uid, same) == 0);
 }
 
 } // namespace
@@ -35,6 +51,30 @@ std::string_view directory_of(std::string_view path)
   return slash == 0 ? path.substr(0, 1) : path.substr(0, slash);
 }
 
+// ---- mounts ----
+
+Mounts::Mounts() : changes_(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)) {}
+
+bool Mounts::has(std::string_view path)
+{
+  pollfd changed = {changes_.get(), POLLPRI, 0};
+
+  if (points_.empty() || !changes_ || ::poll(&changed, 1, 0) != 0) {
+    points_.clear();
+    for (const MountInfo &mount : read_mountinfo())
+      points_[mount.point] = mount.type == "qtfs"; // the last at one place is what is seen
+  }
+  for (;; path = directory_of(path)) {
+    const auto found = points_.find(path);
+    if (found != points_.end())
+      return found->second;
+    if (path.size() <= 1)
+      return false;
+  }
+}
+
+// ---- paths ----
+
 Result<Root> Root::open(const std::string &directory)
 {
   Root root;
@@ -47,6 +87,7 @@ Result<Root> Root::open(const std::string &directory)
     root.prefix_.clear();
   else if (root.prefix_.empty())
     return errno_code(ENOENT);
+  root.mounts_ = std::make_unique<Mounts>();
   return root;
 }
 
@@ -55,8 +96,10 @@ Result<Fd> Root::look_up(std::string_view path, int flags) const
   const std::string text(path);
   open_how how = {};
 
+  if (mounts_->has(outside(path)))
+    return errno_code(EXDEV);
   how.flags = static_cast<std::uint64_t>(flags) | O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
   for (;;) {
     Fd fd(static_cast<int>(::syscall(SYS_openat2, fd_.get(), text.c_str(), &how, sizeof(how))));
     if (fd)
@@ -81,22 +124,15 @@ ActAs::ActAs(const Caller &caller)
 {
   if (::geteuid() != 0 || (caller.uid == 0 && caller.gid == 0))
     return;
-  std::vector<gid_t> groups(caller.groups.begin(), caller.groups.end());
   changed_ = true;
-  if (::setgroups(groups.size(), groups.data()) != 0 ||
-      ::setresgid(static_cast<gid_t>(-1), caller.gid, static_cast<gid_t>(-1)) != 0 ||
-      ::setresuid(static_cast<uid_t>(-1), caller.uid, static_cast<uid_t>(-1)) != 0)
+  if (!become(caller.uid, caller.gid, {caller.groups.begin(), caller.groups.end()}))
     error_ = last_error();
 }
 
 ActAs::~ActAs()
 {
-  if (!changed_)
-    return;
   // Going on as somebody else would be going on with other rights.
-  if (::setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)) != 0 ||
-      ::setresgid(static_cast<gid_t>(-1), 0, static_cast<gid_t>(-1)) != 0 ||
-      (::setgroups(0, nullptr) != 0 && errno != EPERM))
+  if (changed_ && !become(0, 0, {}))
     std::abort();
 }
 

@@ -7,6 +7,8 @@
 #define QTFS_UDS_PLACE_HH
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -19,12 +21,26 @@
 
 namespace qtfs::uds {
 
+// Where the mounts of qtfs are.  Who follows a path on one waits for the other machine,
+// for as long as that can't be reached.
+class Mounts {
+public:
+  Mounts();
+
+  // As far as the text of @path tells.
+  bool has(std::string_view path);
+
+private:
+  Fd changes_;
+  std::map<std::string, bool, std::less<>> points_; // of all mounts; true: of qtfs
+};
+
 class Root {
 public:
   static Result<Root> open(const std::string &directory);
 
-  // An O_PATH descriptor, with these flags; symbolic links lead nowhere but
-  // within the root.
+  // An O_PATH descriptor, with these flags.  Symbolic links aren't followed (ELOOP), nor is
+  // what is on a mount of qtfs (EXDEV): so this never waits for another machine.
   Result<Fd> look_up(std::string_view path, int flags = 0) const;
 
   // Where the object of @fd is, seen from the root; empty if it isn't below it.
@@ -36,6 +52,7 @@ public:
 private:
   Fd fd_;
   std::string prefix_; // empty: "/"
+  std::unique_ptr<Mounts> mounts_;
 };
 
 // The last component of a plain path, and what is before it, at least "/".
@@ -56,7 +73,7 @@ struct Identity {
 };
 
 // Acts as somebody else while it lives, so that the kernel decides as for him, and
-// names him to the other end of a connection.  The process has one thread.  A proxy
+// names him to the other end of a connection.  The thread does, and no other.  A proxy
 // that isn't root acts as itself, always.
 class ActAs {
 public:

@@ -34,10 +34,10 @@ void keep_socket(int socket, bool keep)
 
 } // namespace
 
-Proxy::Proxy(Loop &loop, const Options &options, Root root, const Binder &binder)
-    : loop_(loop), options_(options), root_(std::move(root)),
+Proxy::Proxy(Loop &loop, Workers &workers, const Options &options, Root root, const Binder &binder)
+    : loop_(loop), workers_(workers), options_(options), root_(std::move(root)),
       mirrors_(loop, root_, binder, {std::chrono::seconds(options.patience)}),
-      mounted_(loop, mirrors_, binder, made_, [this] { exports_.look_soon(); }),
+      mounted_(loop, workers, mirrors_, binder, made_, [this] { exports_.look_soon(); }),
       exports_(loop, root_, made_,
                {[this](const Announcement &announcement) {
                   for (const auto &link : accepted_)
@@ -51,7 +51,7 @@ Proxy::Proxy(Loop &loop, const Options &options, Root root, const Binder &binder
                 },
                 [this](const Identity &file) { return mirrors_.owns(file); },
                 [this] { mirrors_.reconcile(); }}),
-      connector_(loop, root_, made_, counters_,
+      connector_(loop, workers, root_, made_, counters_,
                  [this](const Identity &file) { return mirrors_.owns(file); }),
       dial_pause_(first_pause)
 {
@@ -115,15 +115,15 @@ void Proxy::put_in_force(Whitelist whitelist)
   exports_.set_paths(whitelist_.items(Section::Udsconnect));
 }
 
-// What counts is where a path really leads.
+// They aren't followed.
 void Proxy::warn_about_links() const
 {
   for (const std::string &path : whitelist_.items(Section::Udsconnect)) {
     const Result<Fd> fd = root_.look_up(path);
-    const std::string real = fd ? root_.path_of(fd->get()) : path;
-    if (!real.empty() && real != path)
-      spdlog::warn("{}: {} is really {}: list that in [Udsconnect]", options_.whitelist, path,
-                   real);
+    if (!fd && fd.error().value() == ELOOP)
+      spdlog::warn("{}: {} is, or goes through, a symbolic link: list where that leads in "
+                   "[Udsconnect]",
+                   options_.whitelist, path);
   }
 }
 
@@ -180,10 +180,15 @@ void Proxy::accept()
     return;
   }
   tune(socket.get());
-  // The peer has lost the oldest one, if it needs so many.
-  if (accepted_.size() >= most_links)
-    accepted_.front()->end("the peer has made another one");
-  accepted_.push_back(std::make_unique<Link>(loop_, *this, counters_, std::move(socket),
+  // The peer has lost the oldest one, if it needs so many; but who has not said HELLO goes
+  // before.
+  if (accepted_.size() >= most_links) {
+    const auto waiting =
+      std::ranges::find_if(accepted_, [](const auto &link) { return !link->up(); });
+    const auto &victim = waiting == accepted_.end() ? accepted_.front() : *waiting;
+    victim->end("the peer has made another one");
+  }
+  accepted_.push_back(std::make_unique<Link>(loop_, workers_, *this, counters_, std::move(socket),
                                              Role::Acceptor, options_.peer.text()));
 }
 
@@ -210,8 +215,8 @@ void Proxy::dialled()
   dial_timer_.reset();
   dialling_watch_.reset();
   tune(dialling_.get());
-  link_ = std::make_unique<Link>(loop_, *this, counters_, std::move(dialling_), Role::Initiator,
-                                 options_.peer.text());
+  link_ = std::make_unique<Link>(loop_, workers_, *this, counters_, std::move(dialling_),
+                                 Role::Initiator, options_.peer.text());
 }
 
 // Each time later, and not at the same time as others.

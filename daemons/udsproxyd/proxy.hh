@@ -24,7 +24,7 @@ namespace qtfs::uds {
 
 class Proxy : public LinkOwner {
 public:
-  Proxy(Loop &loop, const Options &options, Root root, const Binder &binder);
+  Proxy(Loop &loop, Workers &workers, const Options &options, Root root, const Binder &binder);
   ~Proxy() override;
 
   // The error is a sentence.
@@ -53,6 +53,7 @@ private:
   Json step_log_level() const;
 
   Loop &loop_;
+  Workers &workers_;
   const Options &options_;
   const Root root_;
   Counters counters_;

@@ -17,26 +17,37 @@
 #define QTFS_UDS_RIGHTS_HH
 
 #include <memory>
+#include <vector>
 
 #include "frame.hh"
 #include "local.hh"
 
 namespace qtfs::uds {
 
-// For the peer: what @fd is, and this side's end of it; none if it can't be passed.
+// For the peer: what @fd is, and this side's end of it; none if it can't be passed.  May
+// wait for the other machine.
 struct Described {
   Object object;
   std::unique_ptr<Local> local;
 };
 Described describe(Fd fd);
 
-// From the peer: what the program gets, and this side's end of it, if there is one.
+// From the peer: what the program gets, and this side's end of it, if there is one.  Of
+// the files that both machines have it may wait for the other machine.
 struct Made {
   Fd handed;
   std::unique_ptr<Local> local;
   std::string refused; // why the program gets something of no use
 };
 Result<Made> make(const Object &object);
+
+// What a message passes on, as soon as it is there.
+struct Handed {
+  Fd fd; // none: its place stays empty
+  bool coming = false;
+  std::uint32_t stream = 0; // of the message
+};
+using Rights = std::vector<std::shared_ptr<Handed>>;
 
 // The memory file has its content: no one shall change it.
 std::error_code seal(int fd, std::uint64_t size, std::uint32_t seals);

@@ -20,6 +20,11 @@ bool again(std::error_code error)
   return error.value() == EAGAIN || error.value() == ENOBUFS;
 }
 
+bool came(const Rights &rights)
+{
+  return std::ranges::none_of(rights, [](const auto &one) { return one->coming; });
+}
+
 } // namespace
 
 Stream::Stream(Link &link, std::uint32_t id, bool messages, std::uint32_t credit,
@@ -32,6 +37,12 @@ Stream::Stream(Link &link, std::uint32_t id, bool messages, std::uint32_t credit
 Stream::~Stream()
 {
   link_.windows_shrink(window_);
+  watch_.reset();
+  if (local_ && local_->ends_slowly())
+    link_.workers().drop(std::move(local_));
+  if (pending_ && !pending_->passes.empty())
+    link_.workers().drop(std::move(pending_->passes));
+  drop_queue();
 }
 
 void Stream::attach(std::unique_ptr<Local> local)
@@ -148,9 +159,21 @@ void Stream::push(Span data, std::vector<Fd> rights)
 {
   used_ = Clock::now();
   pending_.emplace().data.assign(data.begin(), data.end());
-  for (Fd &fd : rights)
-    pending_->passes.push_back(describe(std::move(fd)));
+  pending_->looking = !rights.empty();
+  if (pending_->looking)
+    link_.look_at(*this, std::move(rights));
+  else
+    link_.schedule(*this);
+}
+
+bool Stream::described(std::vector<Described> &passes)
+{
+  if (!pending_ || !pending_->looking)
+    return false;
+  pending_->looking = false;
+  pending_->passes = std::move(passes);
   link_.schedule(*this);
+  return true;
 }
 
 void Stream::uploaded()
@@ -169,7 +192,7 @@ bool Stream::send_pending()
     return false;
   if (size == left && !pending.passes.empty() && !link_.pass(*this, pending))
     return false;
-  if (pending.uploads)
+  if (pending.uploads || (size == left && pending.looking))
     return false;
 
   Header header{FrameType::Data};
@@ -212,6 +235,8 @@ void Stream::drop_pending()
                numbers);
     link_.passed(*pending_);
   }
+  if (!pending_->passes.empty())
+    link_.workers().drop(std::move(pending_->passes));
   pending_.reset();
 }
 
@@ -233,7 +258,7 @@ bool Stream::credit(std::uint32_t more)
 
 // ---- from the link to the local end ----
 
-bool Stream::data(const Header &header, Span data, std::vector<Fd> rights)
+bool Stream::data(const Header &header, Span data, Rights rights)
 {
   const auto cost = static_cast<std::uint32_t>(data.size()) + frame_cost;
 
@@ -259,7 +284,7 @@ bool Stream::data(const Header &header, Span data, std::vector<Fd> rights)
 // A message has to be whole before anybody can have it.  While nothing else waits
 // here, its pieces don't count against the window, since a message may be larger:
 // a stream keeps at most its window and one message.
-bool Stream::take_piece(const Header &header, Span data, std::vector<Fd> rights)
+bool Stream::take_piece(const Header &header, Span data, Rights rights)
 {
   auto cost = static_cast<std::uint32_t>(data.size()) + frame_cost;
 
@@ -287,11 +312,11 @@ bool Stream::take_piece(const Header &header, Span data, std::vector<Fd> rights)
 }
 
 // @view is @data's if there is any.
-void Stream::deliver(Bytes data, Span view, std::vector<Fd> rights, std::uint32_t cost)
+void Stream::deliver(Bytes data, Span view, Rights rights, std::uint32_t cost)
 {
   std::size_t taken = 0;
 
-  if (queue_.empty() && writable_ && local_) {
+  if (queue_.empty() && writable_ && local_ && came(rights)) {
     const Result<std::size_t> sent = write(view, rights);
     if (sent) {
       taken = *sent;
@@ -312,9 +337,14 @@ void Stream::deliver(Bytes data, Span view, std::vector<Fd> rights, std::uint32_
 }
 
 // An error that isn't for now ends this direction.
-Result<std::size_t> Stream::write(Span data, const std::vector<Fd> &rights)
+Result<std::size_t> Stream::write(Span data, const Rights &rights)
 {
-  Result<std::size_t> sent = local_->send(data, rights);
+  std::vector<int> numbers;
+
+  for (const auto &one : rights)
+    if (one->fd)
+      numbers.push_back(one->fd.get());
+  Result<std::size_t> sent = local_->send(data, numbers);
 
   if (sent)
     return sent;
@@ -346,7 +376,7 @@ void Stream::write_failed()
     out_ended_ = true;
   for (const ArrivedChunk &chunk : queue_)
     consumed(chunk.cost);
-  queue_.clear();
+  drop_queue();
   if (!peer_shut_write_)
     link_.send({FrameType::Shut, shut_read, 0, id_, 0});
   finish();
@@ -354,7 +384,7 @@ void Stream::write_failed()
 
 void Stream::flush()
 {
-  while (local_ && writable_ && !queue_.empty()) {
+  while (local_ && writable_ && !queue_.empty() && came(queue_.front().rights)) {
     ArrivedChunk &chunk = queue_.front();
     const Result<std::size_t> sent = write(Span(chunk.data).subspan(chunk.taken), chunk.rights);
     if (!sent && again(sent.error()))
@@ -363,19 +393,27 @@ void Stream::flush()
       return;
     if (sent) {
       chunk.taken += *sent;
-      chunk.rights.clear();
+      link_.close(std::exchange(chunk.rights, {}));
       if (chunk.taken < chunk.data.size()) {
         writable_ = false;
         return;
       }
     }
     const std::uint32_t cost = chunk.cost;
+    link_.close(std::move(chunk.rights));
     queue_.pop_front();
     consumed(cost);
   }
   if (queue_.empty() && message_)
     consumed(std::exchange(message_->cost, 0));
   shut_local();
+}
+
+void Stream::drop_queue()
+{
+  for (ArrivedChunk &chunk : queue_)
+    link_.close(std::move(chunk.rights));
+  queue_.clear();
 }
 
 // What was taken may be sent again.  A stream that is read as fast as it comes
@@ -439,7 +477,7 @@ void Stream::fail(int error)
   link_.send({FrameType::Reset, 0, 0, id_, 4}, encode_number(static_cast<std::uint32_t>(error)));
   out_ended_ = in_ended_ = true;
   drop_pending();
-  queue_.clear();
+  drop_queue();
   finish();
 }
 

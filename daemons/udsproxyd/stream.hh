@@ -31,6 +31,7 @@ class Link;
 struct PendingMessage {
   Bytes data;
   std::size_t sent = 0;
+  bool looking = false; // at what it passes
   std::vector<Described> passes;
   std::vector<std::uint32_t> objects; // numbers of what has been described
   std::uint64_t memory = 0;           // bytes of that
@@ -41,7 +42,7 @@ struct PendingMessage {
 struct ArrivedChunk {
   Bytes data;
   std::size_t taken = 0;
-  std::vector<Fd> rights;
+  Rights rights;
   std::uint32_t cost = 0; // to be given back when it is gone
 };
 
@@ -56,7 +57,7 @@ public:
   void attach(std::unique_ptr<Local> local);
 
   // What the peer sent.  False: it isn't allowed to.
-  bool data(const Header &header, Span data, std::vector<Fd> rights);
+  bool data(const Header &header, Span data, Rights rights);
   bool credit(std::uint32_t more);
   void shut(std::uint8_t flags);
   void reset(int error);
@@ -74,8 +75,12 @@ public:
   void on_idle(std::function<void()> call) { on_idle_ = std::move(call); }
   Clock::time_point used() const { return used_; }
 
+  // What its message passes; false: it is of no use any more.
+  bool described(std::vector<Described> &passes);
   // An upload that a message waits for has ended.
   void uploaded();
+  // What a message that has come passes on is there.
+  void handed() { flush(); }
 
   bool finished() const { return finished_; }
   bool in_turn = false; // the link's
@@ -90,10 +95,11 @@ private:
   bool read_failed(std::error_code error);
   std::size_t sendable() const;
 
-  bool take_piece(const Header &header, Span data, std::vector<Fd> rights);
-  void deliver(Bytes data, Span view, std::vector<Fd> rights, std::uint32_t cost);
+  bool take_piece(const Header &header, Span data, Rights rights);
+  void deliver(Bytes data, Span view, Rights rights, std::uint32_t cost);
   void flush();
-  Result<std::size_t> write(Span data, const std::vector<Fd> &rights);
+  Result<std::size_t> write(Span data, const Rights &rights);
+  void drop_queue();
   void write_failed();
   void consumed(std::uint32_t cost);
   void shut_local();

@@ -355,6 +355,37 @@ honest() { # NAME
 	check "$1: umount" umount_qtfs "$M"
 }
 
+# ---- udsproxyd: one on each machine, at its own address ----
+
+# Ours. With one guest it has to be the first, as the device for sockets on mounts is its.
+start_proxy() { # [OPTIONS...]
+	udsproxyd --address $CLIENT_IP --port 12121 --peer-address $SERVER_IP --peer-port 12121 --patience $((5 * RIG_SLOW)) \
+		--whitelist "$SCRATCH/whitelist" --control /run/qtfs/client.sock --log-level debug "$@" >>"$SCRATCH/proxy.log" 2>&1 &
+	PROXY=$!
+}
+start_server_proxy() { # [OPTIONS...]
+	S "setsid udsproxyd --address $SERVER_IP --port 12121 --peer-address $CLIENT_IP --peer-port 12121 --log-level debug $* \
+		</dev/null >>/run/qtfs/udsproxyd.log 2>&1 & echo \$! >/run/qtfs/udsproxyd.pid"
+}
+proxy_number() { # KEY
+	qtinfo --json -u --control /run/qtfs/client.sock | sed -n "s/^ *\"$1\": *\([^,]*\),*\$/\1/p"
+}
+connected() { [ "$(proxy_number connected)" = true ]; }
+
+# Both, where ours is allowed these paths and the server's what its whitelist says.
+start_proxies() { # PATHS
+	printf '[Udsconnect]\nPath=%s\n' "$1" >"$SCRATCH/whitelist"
+	start_proxy && wait_for 5 eval "ls -l /proc/$PROXY/fd | grep -q /dev/qtfs_uds" && start_server_proxy && wait_for 10 connected
+}
+# Shows what they had to complain about.
+stop_proxies() {
+	kill "$PROXY"
+	wait "$PROXY"
+	S "kill \$(cat /run/qtfs/udsproxyd.pid); grep -v 'debug:\|info:' /run/qtfs/udsproxyd.log; true" >&"$RESULTS"
+	grep -v 'debug:\|info:' "$SCRATCH/proxy.log" >&"$RESULTS"
+	true
+}
+
 # Three processes that make, link, rename and append until load_verify (racer.c), each in a directory of its own.
 load_start() { # DIR
 	local i

@@ -13,19 +13,7 @@ check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 S "rm -rf $D; mkdir -p $D /run/shared; chmod 777 $D"
 mkdir -p /run/shared "$SCRATCH/local"
-printf '[Udsconnect]\nPath=/run/shared;%s\n' "$M$D/here" >"$SCRATCH/whitelist"
 
-# Each is at its own address; in one guest the client's comes first, since the device is its.
-start_proxy() {
-	udsproxyd --address $CLIENT_IP --port 12121 --peer-address $SERVER_IP --peer-port 12121 --patience $((5 * RIG_SLOW)) \
-		--whitelist "$SCRATCH/whitelist" --control /run/qtfs/client.sock --log-level debug \
-		>>"$SCRATCH/proxy.log" 2>&1 &
-	PROXY=$!
-}
-proxy_number() { # KEY
-	qtinfo --json -u --control /run/qtfs/client.sock | sed -n "s/^ *\"$1\": *\([^,]*\),*\$/\1/p"
-}
-connected() { [ "$(proxy_number connected)" = true ]; }
 exported() { S "qtinfo --json -u" | grep -q "\"exported\": *$1,"; }
 connect() { # PATH
 	python3 -c 'import socket, sys, errno
@@ -39,11 +27,7 @@ except OSError as e:
 }
 
 fails_with "a socket without anybody" ENOENT python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('$M$D/none')"
-start_proxy
-check "the proxy has the device" wait_for 5 eval "ls -l /proc/$PROXY/fd | grep -q /dev/qtfs_uds"
-S "setsid udsproxyd --address $SERVER_IP --port 12121 --peer-address $CLIENT_IP --peer-port 12121 --log-level debug \
-	</dev/null >/run/qtfs/udsproxyd.log 2>&1 & echo \$! >/run/qtfs/udsproxyd.pid"
-check "the proxies find each other" wait_for 10 connected
+check "the proxies find each other" start_proxies "/run/shared;$M$D/here"
 
 # ---- all that programs can tell ----
 "$T/sockets" serve "$SCRATCH/local" >"$SCRATCH/served" &
@@ -108,9 +92,61 @@ check "some get stuck" wait_for 30 grep -q stuck "$SCRATCH/stuck"
 check "and stop nobody else" with_timeout 60 "$T/socketload" send $M$D/load 16
 kill $STUCK
 
+# ---- a server that doesn't answer holds up nobody but who asked ----
+S -i "cat >$D/give.py" <<'PY'
+import os, socket, sys, time
+where = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(where + "/give")
+listener.listen()
+connection = listener.accept()[0]
+open(where + "/accepted", "w").close()
+while not os.path.exists(where + "/go"):
+    time.sleep(0.02)
+with open(where + "/give.py") as file:
+    socket.send_fds(connection, [b"f"], [file.fileno()])
+PY
+cat >"$SCRATCH/take.py" <<'PY'
+import os, socket, sys, time
+def connect(name):
+    s = socket.socket(socket.AF_UNIX)
+    for i in range(1000):
+        try:
+            s.connect(sys.argv[1] + name)
+            return s
+        except OSError:
+            time.sleep(0.02)
+taking, echo = connect("/give"), connect("/load")
+echo.sendall(b"e")
+print("ready", flush=True)
+sys.stdin.readline()
+time.sleep(0.5)
+echo.settimeout(5)
+echo.sendall(b"hello")
+print(echo.recv(5).decode(), flush=True)
+fds = socket.recv_fds(taking, 1, 1)[1]
+print(os.read(fds[0], 9).decode(), flush=True)
+PY
+S "setsid python3 $D/give.py $D </dev/null >/run/qtfs/give.log 2>&1 &"
+mkfifo "$SCRATCH/go"
+python3 "$SCRATCH/take.py" $M$D <"$SCRATCH/go" >"$SCRATCH/taken" 2>&1 &
+TAKER=$!
+exec 8>"$SCRATCH/go"
+check "a program waits for a file" wait_for 30 eval "grep -q ready '$SCRATCH/taken' && S 'test -e $D/accepted'"
+check "the engine stops" stop_engine
+S "touch $D/go"
+echo >&8
+check "others are served" wait_for 10 grep -q hello "$SCRATCH/taken"
+is "and asked" "$(with_timeout 5 connected; echo $?)" 0
+is "while the file isn't there" "$(cat "$SCRATCH/taken")" $'ready\nhello'
+check "the engine starts" start_engine
+wait $TAKER
+is "then it comes" "$(tail -n 1 "$SCRATCH/taken")" "import os"
+exec 8>&-
+
 # ---- the proxy dies ----
-kill -9 $PROXY
-wait $PROXY
+kill -9 "$PROXY"
+wait "$PROXY"
 is "without the proxy there is nobody" "$(connect $M$D/load)" ECONNREFUSED
 start_proxy
 check "it is back" wait_for 10 connected
@@ -141,8 +177,8 @@ is "and the client's own as ever" "$(diff "$SCRATCH/expected" "$SCRATCH/own" | g
 is "a socket is the file that it was" "$(S "stat -c %i $D/here/stream")" "$(stat -c %i $M$D/here/stream)"
 mv $M$D/here/stream $M$D/here/moved
 check "one that was renamed is found by its new name" wait_for 10 eval "[ \"\$(theirs $D/here/moved)\" = connected ]"
-kill -9 $PROXY
-wait $PROXY
+kill -9 "$PROXY"
+wait "$PROXY"
 start_proxy
 check "and with it there is again" wait_for 10 eval "[ \"\$(theirs $D/here/moved)\" = connected ]"
 kill $HERE
@@ -177,7 +213,7 @@ fi
 # ---- nothing is held ----
 check "the mount isn't busy" umount_qtfs $M
 check "nor the file system kept" wait_for 10 eval "[ \$(proxy_number shown) -le 1 ]"
-kill $PROXY
+kill "$PROXY"
 check "the proxy ends" wait $PROXY
 check "the module can go" wait_for 5 rmmod qtfs
 S "kill \$(cat /run/qtfs/udsproxyd.pid /run/qtfs/load.pid); true"
