@@ -38,7 +38,7 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED CONFIG)
 find_package(spdlog REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
-foreach(module libsystemd libcap-ng libseccomp json-c inih liburing mount libmnl)
+foreach(module libsystemd libcap-ng libseccomp json-c inih liburing mount libmnl nettle)
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET GLOBAL ${module})
 endforeach()
 

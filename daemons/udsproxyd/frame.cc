@@ -25,13 +25,15 @@ struct Rule {
   std::size_t most;
 };
 
+constexpr std::size_t hello_head = 16; // all there was in version 1
+constexpr std::size_t hello_size = hello_head + sizeof(Nonce);
 constexpr std::size_t announcement_head = 13;
 constexpr std::size_t opening_head = 13;
 constexpr std::size_t object_head = 13;
 
-constexpr std::array<Rule, 13> rules = {{
+constexpr std::array<Rule, 14> rules = {{
   {},                                                                          // there is no type 0
-  {0, false, 16, 16},                                                          // Hello
+  {0, false, hello_head, hello_size},                                          // Hello
   {0, false, 0, 0},                                                            // Ping
   {0, false, 0, 0},                                                            // Pong
   {announce_made, false, announcement_head + 1, announcement_head + max_path}, // Announce
@@ -43,6 +45,7 @@ constexpr std::array<Rule, 13> rules = {{
   {0, true, 4, 4},                                                             // Credit
   {shut_read | shut_write, true, 0, 0},                                        // Shut
   {0, true, 4, 4},                                                             // Reset
+  {0, false, sizeof(Proof), sizeof(Proof)},                                    // Prove
 }};
 
 using Writer = ByteWriter<Bytes>;
@@ -160,7 +163,10 @@ std::string_view name_of(SocketType type)
 
 Bytes encode(const Hello &hello)
 {
-  return Writer(16).bytes(magic).u32(hello.version).u32(hello.window).take();
+  Bytes bytes = Writer(hello_size).bytes(magic).u32(hello.version).u32(hello.window).take();
+
+  bytes.insert(bytes.end(), hello.nonce.begin(), hello.nonce.end());
+  return bytes;
 }
 
 Bytes encode(const Announcement &announcement)
@@ -205,15 +211,19 @@ Bytes encode_number(std::uint32_t number)
 
 std::optional<Hello> decode_hello(Span bytes)
 {
-  if (bytes.size() != 16 || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
+  if (bytes.size() < hello_head || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
     return std::nullopt;
   Reader reader(bytes.subspan(magic.size()));
   Hello hello;
   hello.version = reader.u32();
   hello.window = reader.u32();
+  // Of another version no more is known than that it is another one.
+  if (hello.version != protocol_version)
+    return hello;
   // A window that takes no frame would stop everything.
-  if (hello.window < 4096 || hello.window > 64 << 20)
+  if (bytes.size() != hello_size || hello.window < 4096 || hello.window > 64 << 20)
     return std::nullopt;
+  std::ranges::copy(bytes.subspan(hello_head), hello.nonce.begin());
   return hello;
 }
 
@@ -293,6 +303,16 @@ std::optional<std::string> decode_path(Span bytes)
   if (!is_plain_path(path))
     return std::nullopt;
   return path;
+}
+
+std::optional<Proof> decode_proof(Span bytes)
+{
+  Proof proof;
+
+  if (bytes.size() != proof.size())
+    return std::nullopt;
+  std::ranges::copy(bytes, proof.begin());
+  return proof;
 }
 
 bool is_plain_path(std::string_view path)

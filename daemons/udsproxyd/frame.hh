@@ -20,7 +20,7 @@
 
 namespace qtfs::uds {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 inline constexpr std::size_t header_size = 12;
 inline constexpr std::size_t max_payload = 65536 + 1024; // data, and what it passes
 inline constexpr std::size_t max_data = 65536;           // of a message in one frame
@@ -47,6 +47,7 @@ enum class FrameType : std::uint8_t {
   Credit,
   Shut,
   Reset,
+  Prove,
 };
 
 inline constexpr std::uint8_t announce_made = 0x01; // Announce: Announcement::made
@@ -61,6 +62,9 @@ struct Header {
   std::uint32_t stream = 0;
   std::uint32_t length = 0; // of the payload
 };
+
+using Nonce = std::array<std::byte, 32>;
+using Proof = std::array<std::byte, 32>; // HMAC-SHA256
 
 using Bytes = std::vector<std::byte>;
 using Span = std::span<const std::byte>;
@@ -79,6 +83,7 @@ std::string_view name_of(SocketType type);
 struct Hello {
   std::uint32_t version = protocol_version;
   std::uint32_t window = 0; // that each stream begins with, in both directions
+  Nonce nonce = {};         // for proofs; all zero: without a key
 };
 
 // On whose behalf a connection is made.
@@ -140,6 +145,7 @@ std::optional<Opening> decode_opening(Span bytes);
 std::optional<Object> decode_object(Span bytes);
 std::optional<std::uint32_t> decode_number(Span bytes);
 std::optional<std::string> decode_path(Span bytes); // Withdraw
+std::optional<Proof> decode_proof(Span bytes);
 
 std::uint32_t load32(const std::byte *bytes);
 void store32(std::byte *bytes, std::uint32_t number);

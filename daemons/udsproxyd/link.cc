@@ -33,7 +33,15 @@ Link::Link(Loop &loop, Workers &workers, LinkOwner &owner, Counters &counters, F
 {
   watch_ = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t events) { ready(events); });
   keep_alive();
-  send({FrameType::Hello, 0, 0, 0, 16}, encode(Hello{protocol_version, first_window}));
+  if (owner_.key()) {
+    const Result<Nonce> nonce = make_nonce();
+    if (!nonce) {
+      end(nonce.error().message());
+      return;
+    }
+    nonce_ = *nonce;
+  }
+  send({FrameType::Hello}, encode(Hello{protocol_version, first_window, nonce_}));
 }
 
 Link::~Link()
@@ -331,7 +339,7 @@ bool Link::parse()
   return true;
 }
 
-bool Link::take_first(const Header &header, Span payload)
+bool Link::take_hello(const Header &header, Span payload)
 {
   if (header.type != FrameType::Hello)
     return false;
@@ -344,17 +352,65 @@ bool Link::take_first(const Header &header, Span payload)
                     hello->version, protocol_version));
     return true;
   }
+  greeted_ = true;
   peer_window_ = hello->window;
+  peer_nonce_ = hello->nonce;
+  const Key *key = owner_.key();
+  const bool theirs = peer_nonce_ != Nonce{};
+  if (!key && !theirs) {
+    come_up();
+  } else if (!key || !theirs) {
+    counters_.unproved++;
+    end(key ? "the peer has no key, as is needed here: give it --key"
+            : "the peer wants this machine to have its key: give it by --key");
+  } else if (role_ == Role::Initiator) {
+    send_proof(*key);
+  }
+  return true;
+}
+
+// The initiator proves itself first, so that nobody gets the acceptor's proof who has no key.
+bool Link::take_proof(const Header &header, Span payload)
+{
+  const Key *key = owner_.key();
+  const bool initiator = role_ == Role::Initiator;
+
+  if (header.type != FrameType::Prove || !key)
+    return false;
+  const std::optional<Proof> proof = decode_proof(payload);
+  if (!proof)
+    return false;
+  if (!key->check(*proof, initiator ? Role::Acceptor : Role::Initiator,
+                  initiator ? nonce_ : peer_nonce_, initiator ? peer_nonce_ : nonce_)) {
+    counters_.unproved++;
+    end("the peer has another key: --key has to be the same on both machines");
+    return true;
+  }
+  if (!initiator)
+    send_proof(*key);
+  come_up();
+  return true;
+}
+
+void Link::send_proof(const Key &key)
+{
+  const bool initiator = role_ == Role::Initiator;
+
+  send({FrameType::Prove},
+       key.prove(role_, initiator ? nonce_ : peer_nonce_, initiator ? peer_nonce_ : nonce_));
+}
+
+void Link::come_up()
+{
   up_ = true;
   owner_.link_up(*this);
-  return true;
 }
 
 // Who may send what.
 bool Link::take(const Header &header, Span payload)
 {
   if (!up_)
-    return take_first(header, payload);
+    return greeted_ ? take_proof(header, payload) : take_hello(header, payload);
   switch (header.type) {
   case FrameType::Ping:
     send({FrameType::Pong});

@@ -26,13 +26,12 @@
 
 #include "buffer.hh"
 #include "frame.hh"
+#include "key.hh"
 #include "loop.hh"
 #include "stream.hh"
 #include "workers.hh"
 
 namespace qtfs::uds {
-
-enum class Role { Initiator, Acceptor };
 
 struct Counters {
   std::uint64_t links = 0;
@@ -43,11 +42,14 @@ struct Counters {
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t violations = 0;
+  std::uint64_t unproved = 0; // links of peers without our key
 };
 
 class LinkOwner {
 public:
   virtual ~LinkOwner() = default;
+  // Which the peer has to have as well; nullptr: none.
+  virtual const Key *key() const = 0;
   virtual void link_up(Link &link) = 0;
   // After this the link may be destroyed, but not within it.
   virtual void link_down(Link &link, const std::string &why) = 0;
@@ -123,7 +125,10 @@ private:
   void receive();
   bool parse();
   bool take(const Header &header, Span payload);
-  bool take_first(const Header &header, Span payload);
+  bool take_hello(const Header &header, Span payload);
+  bool take_proof(const Header &header, Span payload);
+  void send_proof(const Key &key);
+  void come_up();
   bool take_open(const Header &header, Span payload);
   bool take_object(const Header &header, Span payload);
   bool take_data(const Header &header, Span payload);
@@ -156,7 +161,10 @@ private:
   Loop::Timer alive_;
   Loop::Timer more_;
 
-  bool up_ = false; // HELLO has come
+  bool greeted_ = false; // HELLO has come
+  bool up_ = false;      // and the proof, if there is a key
+  Nonce nonce_ = {};
+  Nonce peer_nonce_ = {};
   bool ended_ = false;
   bool pumping_ = false;
   bool waiting_ = false; // for the socket to take more

@@ -31,6 +31,11 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
                 "Its section [Udsconnect] names the sockets and directories")
     ->type_name("FILE")
     ->capture_default_str();
+  app
+    .add_option("--key", options.key,
+                "A key that the other proxy must have, too: 16 to 4096 bytes, the same on both "
+                "machines")
+    ->type_name("FILE");
   app.add_option("--root", options.root, "Where all paths of sockets begin")
     ->type_name("DIRECTORY")
     ->capture_default_str();

@@ -18,6 +18,7 @@ struct Options {
   Address peer;
   std::string whitelist = "/etc/qtfs/whitelist";
   std::string root = "/";
+  std::string key;                    // its file; empty: none
   std::string control = proxy_socket; // empty: none
   std::string log_level = "info";
   bool keep_sockets = false;

@@ -70,6 +70,12 @@ std::string Proxy::start(std::vector<Fd> left_by_predecessor, Fd listener)
   std::string wrong = reload();
   if (!wrong.empty())
     return wrong;
+  if (!options_.key.empty()) {
+    Result<Key, std::string> key = Key::load(options_.key);
+    if (!key)
+      return key.error();
+    key_ = std::move(*key);
+  }
   watch_whitelist();
 
   if (listener) {
@@ -180,8 +186,8 @@ void Proxy::accept()
     return;
   }
   tune(socket.get());
-  // The peer has lost the oldest one, if it needs so many; but who has not said HELLO goes
-  // before.
+  // The peer has lost the oldest one, if it needs so many; but who is only at the door goes
+  // before who has shown his key.
   if (accepted_.size() >= most_links) {
     const auto waiting =
       std::ranges::find_if(accepted_, [](const auto &link) { return !link->up(); });
@@ -315,6 +321,7 @@ Json Proxy::status() const
   answer.set("connections", counters_.opened).set("refused", counters_.refused);
   answer.set("descriptors", counters_.passed).set("not_passed", counters_.not_passed);
   answer.set("bytes_sent", counters_.bytes_out).set("bytes_received", counters_.bytes_in);
+  answer.set("key", key_.has_value()).set("unproved", counters_.unproved);
   answer.set("violations", counters_.violations).set("links_made", counters_.links);
   const spdlog::string_view_t level = spdlog::level::to_string_view(spdlog::get_level());
   answer.set("log_level", std::string_view(level.data(), level.size()));

@@ -7,6 +7,7 @@
 #define QTFS_UDS_PROXY_HH
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ public:
   std::string answer(std::string_view request);
 
 private:
+  const Key *key() const override { return key_ ? &*key_ : nullptr; }
   void link_up(Link &link) override;
   void link_down(Link &link, const std::string &why) override;
   void announced(Link &link, Announcement announcement) override;
@@ -56,6 +58,7 @@ private:
   Workers &workers_;
   const Options &options_;
   const Root root_;
+  std::optional<Key> key_;
   Counters counters_;
   Whitelist whitelist_;
   MadeSockets made_;

@@ -42,7 +42,7 @@ TEST(UdsHeader, IsUnderstood)
 TEST(UdsHeader, OfNoTypeIsRefused)
 {
   EXPECT_FALSE(decoded(static_cast<FrameType>(0), 0, 0, 0, 0));
-  EXPECT_FALSE(decoded(static_cast<FrameType>(13), 0, 0, 0, 0));
+  EXPECT_FALSE(decoded(static_cast<FrameType>(14), 0, 0, 0, 0));
   EXPECT_FALSE(decoded(static_cast<FrameType>(255), 0, 0, 0, 0));
 }
 
@@ -63,7 +63,7 @@ TEST(UdsHeader, IsNotTooLongNorTooShort)
   EXPECT_FALSE(decoded(FrameType::Data, 0, 2, 1, 7));
   EXPECT_FALSE(decoded(FrameType::Data, 0, max_rights + 1, 1, 4 * (max_rights + 1)));
   EXPECT_FALSE(decoded(FrameType::Hello, 0, 0, 0, 15));
-  EXPECT_FALSE(decoded(FrameType::Hello, 0, 0, 0, 17));
+  EXPECT_FALSE(decoded(FrameType::Hello, 0, 0, 0, 49));
   EXPECT_FALSE(decoded(FrameType::Open, 0, 0, 1, 0xffffffff));
   EXPECT_FALSE(decoded(FrameType::Withdraw, 0, 0, 0, max_path + 1));
 }
@@ -114,7 +114,7 @@ TEST(UdsPayload, CutOffAnywhereIsRefused)
   for (std::size_t size = 0; size + 1 < announcement.size(); size++)
     EXPECT_FALSE(decode_announcement(Span(announcement).first(size))) << size;
 
-  const Bytes hello = encode(Hello{1, 65536});
+  const Bytes hello = encode(Hello{protocol_version, 65536});
   for (std::size_t size = 0; size < hello.size(); size++)
     EXPECT_FALSE(decode_hello(Span(hello).first(size))) << size;
 }
@@ -141,8 +141,8 @@ TEST(UdsPayload, OfAForgerIsRefused)
   EXPECT_FALSE(decode_object(encode(Object{ObjectKind::ClientFile, 0, 1, ""})));
   EXPECT_FALSE(decode_object(encode(Object{ObjectKind::ServerFile, 0, 0, std::string("/a\0", 3)})));
   EXPECT_FALSE(decode_object(encode(Object{static_cast<ObjectKind>(10), 0, 0, ""})));
-  EXPECT_FALSE(decode_hello(encode(Hello{1, 0})));
-  EXPECT_FALSE(decode_hello(encode(Hello{1, 0xffffffff})));
+  EXPECT_FALSE(decode_hello(encode(Hello{protocol_version, 0})));
+  EXPECT_FALSE(decode_hello(encode(Hello{protocol_version, 0xffffffff})));
 }
 
 TEST(UdsPath, MeansWhatItSays)

@@ -245,6 +245,8 @@ int show_udsproxyd(const Options &options, const char *op)
                       number("not_passed"));
   told += fmt::format("data           {} sent, {} received\n", human_bytes(number("bytes_sent")),
                       human_bytes(number("bytes_received")));
+  told += fmt::format("key            {}, {} links without it\n",
+                      answer->flag("key") ? "needed" : "none", number("unproved"));
   told += fmt::format("violations     {}\n", number("violations"));
   told += fmt::format("log level      {}\n", text("log_level"));
   return show(options, *answer, told);
