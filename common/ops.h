@@ -69,7 +69,7 @@ enum qtfs_name_kind {
 	  0, 0)								\
 	X(14, RENAME, QTFS_HAS_NODE | QTFS_HAS_NODE2 | QTFS_CHANGES,	\
 	  COMPONENT, COMPONENT,						\
-	  sizeof(struct qtfs_rename), 0)				\
+	  sizeof(struct qtfs_rename), sizeof(struct qtfs_event))	\
 	X(15, OPEN, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,		\
 	  sizeof(struct qtfs_open), sizeof(struct qtfs_open_rep))	\
 	X(16, CREATE, QTFS_HAS_NODE | QTFS_CHANGES, COMPONENT, NONE,	\

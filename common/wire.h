@@ -39,8 +39,8 @@
 #endif
 
 #define QTFS_MAGIC		0x53465451u	/* "QTFS" in memory */
-#define QTFS_VERSION		2
-#define QTFS_VERSION_MIN	2	/* oldest version still spoken */
+#define QTFS_VERSION		3
+#define QTFS_VERSION_MIN	3	/* oldest version still spoken */
 #define QTFS_PORT		12345	/* the default, TCP and vsock */
 #define QTFS_SUPER_MAGIC	0x51544653	/* a mounted super block's s_magic */
 
@@ -291,6 +291,7 @@ struct qtfs_mknod {
 };
 QTFS_ASSERT(sizeof(struct qtfs_mknod) == 8);
 
+/* The reply is an event: the file that lost name 1, if the client has a node of it. */
 struct qtfs_rename {
 	__le32 flags;		/* RENAME_NOREPLACE, _EXCHANGE, _WHITEOUT */
 	__le32 reserved;

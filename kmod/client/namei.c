@@ -252,6 +252,9 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 
 	if (dentry->d_name.len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
+	/* Whatever is there: RENAME's reply says who lost the name. */
+	if (flags & LOOKUP_RENAME_TARGET)
+		return NULL;
 
 	parent = dget_parent(dentry);
 	error = lookup_rpc(parent, &dentry->d_name, NULL, &rep, &age);
@@ -462,12 +465,14 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 		       struct inode *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
 	struct qtfs_rename body = { .flags = cpu_to_le32(flags) };
+	struct qtfs_event victim = { };
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_RENAME,
 		.dentry = old_dentry->d_parent,
 		.dentry2 = new_dentry->d_parent,
 		.name = { name_of(old_dentry), name_of(new_dentry) },
 		.body = &body,
+		.reply = &victim,
 		.inode = d_inode(old_dentry),
 	};
 	int error;
@@ -486,6 +491,8 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 		qtfs_deferred_expire(qtfs_sb(old_dir->i_sb));
 	if (d_really_is_positive(new_dentry))
 		qtfs_expire_attr(d_inode(new_dentry));
+	if (!error)
+		qtfs_notify_victim(old_dir->i_sb, &victim, d_inode(new_dentry));
 	if (error == -EINTR) {
 		d_drop(old_dentry);
 		d_drop(new_dentry);

@@ -97,6 +97,18 @@ static void tell_inode(struct inode *inode, u32 mask)
 	dput(dentry);
 }
 
+/* The inode, with a reference, that @event names; NULL: nothing is known of it here. */
+static struct inode *event_inode(struct super_block *sb, const struct qtfs_event *event)
+{
+	struct file_id id = {
+		.ino = le64_to_cpu(event->ino),
+		.dev = le32_to_cpu(event->dev),
+		.gen = le32_to_cpu(event->gen),
+	};
+
+	return ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
+}
+
 /* Anything may have happened. */
 static void lost_events(struct qtfs_session *session, struct super_block *sb)
 {
@@ -107,11 +119,7 @@ static void lost_events(struct qtfs_session *session, struct super_block *sb)
 
 static void apply(struct super_block *sb, const struct qtfs_event *event)
 {
-	struct file_id id = {
-		.ino = le64_to_cpu(event->ino),
-		.dev = le32_to_cpu(event->dev),
-		.gen = le32_to_cpu(event->gen),
-	};
+	u64 number = le64_to_cpu(event->ino);
 	u32 mask = le32_to_cpu(event->mask);
 	u16 what = le16_to_cpu(event->what);
 	struct inode *inode;
@@ -121,14 +129,14 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 		return;
 	}
 	if (what & QTFS_EVENT_WAIT) {
-		qtfs_wait_event(qtfs_session_of(sb), id.ino);
+		qtfs_wait_event(qtfs_session_of(sb), number);
 		return;
 	}
 	if (what & QTFS_EVENT_POLL) {
-		qtfs_poll_event(qtfs_session_of(sb), id.ino);
+		qtfs_poll_event(qtfs_session_of(sb), number);
 		return;
 	}
-	inode = ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
+	inode = event_inode(sb, event);
 	if (!inode)
 		return;
 	qtfs_expire_attr(inode);
@@ -143,6 +151,27 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 	else if (S_ISDIR(inode->i_mode))
 		apply_name(inode, mask, (const char *)(event + 1),
 			   le16_to_cpu(event->name_len));
+	iput(inode);
+}
+
+/*
+ * A RENAME of this client took a name from the file that @event names, if it names one.
+ * The VFS tells listeners itself if that is @known, which had the name here; may be NULL.
+ */
+void qtfs_notify_victim(struct super_block *sb, const struct qtfs_event *event,
+			const struct inode *known)
+{
+	struct inode *inode;
+
+	if (le16_to_cpu(event->what) != QTFS_EVENT_INODE)
+		return;
+	inode = event_inode(sb, event);
+	if (!inode)
+		return;
+	qtfs_expire_attr(inode);
+	qtfs_deferred_drop(inode);
+	if (inode != known)
+		tell_inode(inode, FS_ATTRIB);
 	iput(inode);
 }
 

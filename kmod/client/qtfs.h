@@ -625,6 +625,8 @@ int qtfs_notify_receive(struct qtfs_session *session, struct qtfs_conn *conn,
 			const struct qtfs_hdr *hdr);
 void qtfs_notify_work(struct work_struct *work);
 void qtfs_notify_drop(struct qtfs_session *session);
+void qtfs_notify_victim(struct super_block *sb, const struct qtfs_event *event,
+			const struct inode *known);
 bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *age);
 
 /* uds.c */

@@ -38,6 +38,7 @@ enum answer_kind {
 	ANSWER_FILEATTR_GET,
 	ANSWER_FILEATTR_SET,
 	ANSWER_FIFO,
+	ANSWER_RENAME,
 };
 
 struct answer {
@@ -90,6 +91,8 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_FILEATTR_SET;
 	case QTFS_OP_OPEN_FIFO:
 		return ANSWER_FIFO;
+	case QTFS_OP_RENAME:
+		return ANSWER_RENAME;
 	default:
 		return ANSWER_STATUS;
 	}
@@ -318,6 +321,9 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 		return qtfsd_fifo_begin(call);
 	case ANSWER_LSEEK:
 		memcpy(&call->reply.lseek, answer->body, sizeof(call->reply.lseek));
+		return 0;
+	case ANSWER_RENAME:
+		call->reply.event = call->victim;
 		return 0;
 	case ANSWER_STATUS:
 		break;

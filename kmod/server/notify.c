@@ -14,7 +14,8 @@
  *			memory, a flag says that everything may have changed
  *
  * What the session's own calls change is not told: they register themselves as
- * actors, and the replies say it.
+ * actors, and the replies say it.  Whom RENAME took a name from is learnt here, from
+ * the event of the change itself: nobody can come between.
  *
  * The stamp of a reply is the count when its call began.  An event that is
  * counted later may not be in the reply's attributes, and its frame has a higher
@@ -111,15 +112,16 @@ void qtfsd_actor_interrupt(struct qtfsd_call *call)
 	spin_unlock(&actors_lock);
 }
 
-static bool acts_for(const struct qtfsd_session *session)
+/* The call of @session that the calling thread works for, or NULL. */
+static struct qtfsd_call *acts_for(const struct qtfsd_session *session)
 {
-	struct qtfsd_call *call;
-	bool found = false;
+	struct qtfsd_call *call, *found = NULL;
 
 	spin_lock(&actors_lock);
 	hash_for_each_possible(actors, call, actor.hash, (unsigned long)current) {
 		if (call->actor.task == current) {
-			found = call->session == session;
+			if (call->session == session)
+				found = call;
 			break;
 		}
 	}
@@ -206,14 +208,31 @@ void qtfsd_notify_number(struct qtfsd_session *session, u16 what, u64 number)
 	work_queue(session);
 }
 
+/* @call changes the marked inode.  RENAME alone says so: of what loses its name. */
+static void note_own(struct qtfsd_call *call, const struct qtfsd_mark *qm, u32 mask)
+{
+	if (qtfsd_call_op(call) != QTFS_OP_RENAME || !(mask & FS_ATTRIB))
+		return;
+	call->victim = (struct qtfs_event){
+		.ino = cpu_to_le64(qm->ino),
+		.dev = cpu_to_le32(qm->dev),
+		.gen = cpu_to_le32(qm->gen),
+		.mask = cpu_to_le32(FS_ATTRIB),
+		.what = cpu_to_le16(QTFS_EVENT_INODE),
+	};
+}
+
 static int notify_event(struct fsnotify_mark *mark, u32 mask, struct inode *inode,
 			struct inode *dir, const struct qstr *name)
 {
 	struct qtfsd_mark *qm = container_of(mark, struct qtfsd_mark, mark);
 	struct qtfsd_session *session = qm->session;
+	struct qtfsd_call *own = acts_for(session);
 	unsigned int ms;
 
-	if (READ_ONCE(session->dead) || acts_for(session))
+	if (own)
+		note_own(own, qm, mask);
+	if (own || READ_ONCE(session->dead))
 		return 0;
 	if (qtfs_fault(QTFS_FAULT_EVENT, QTFS_OP_NOTIFY, &ms))
 		msleep(ms);

@@ -251,6 +251,7 @@ struct qtfsd_call {
 	ktime_t start;
 	u64 stamp;			/* the session's events before it began */
 	u64 policy;			/* the policy's epoch when it was fetched */
+	struct qtfs_event victim;	/* whose name RENAME took, see notify.c */
 	u8 *note;			/* of an engine that died, or NULL */
 	bool resent;
 	bool in_module;
@@ -282,6 +283,7 @@ struct qtfsd_call {
 			struct qtfs_fileattr fileattr;
 			struct qtfs_copy_rep copy;
 			struct qtfs_poll_rep poll;
+			struct qtfs_event event;
 		};
 	} reply;
 };

@@ -161,6 +161,8 @@ done
 # ---- another server: one that answers each HELLO with another boot ----
 cat >"$SCRATCH/other.py" <<'PY'
 import os, socket, struct, sys
+
+VERSION = int(os.environ["QTFS_VERSION"])
 HDR = struct.Struct("<IIHHIQQIIIHH")
 s = socket.create_server((sys.argv[1], 4001))
 boot = os.urandom(16)
@@ -172,7 +174,7 @@ while True:
         continue
     rejoin = struct.unpack_from("<H", asked, 104 + 46)[0] & 1
     h = list(HDR.unpack(asked[:HDR.size]))
-    body = boot + struct.pack("<QQIIHHI", 1, 0, 1 << 20, 64, 2, 2, 0)
+    body = boot + struct.pack("<QQIIHHI", 1, 0, 1 << 20, 64, VERSION, VERSION, 0)
     h[1], h[3], h[7], h[10] = HDR.size + len(body), 1, 116 if rejoin else 0, len(body)
     c.sendall(HDR.pack(*h) + body)
     print("rejoin" if rejoin else "new", flush=True)

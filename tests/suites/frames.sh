@@ -18,6 +18,8 @@ check "a mount to compare with" cp -a $M "$SCRATCH/copy"
 cat >"$SCRATCH/hostile.py" <<'PY'
 import os, random, socket, struct, sys, time
 
+VERSION = int(os.environ["QTFS_VERSION"])
+
 address, port, wanted, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 rnd = random.Random(seed)
 HDR = struct.Struct("<IIHHIQQIIIHH")
@@ -42,7 +44,7 @@ def frame(op_, body=b"", names=(b"", b""), data=b"", node=0, node2=0, open_=0, g
                                       "rreserved", "pid")]) + args + data)
 
 def hello(**bad):
-    body = dict(client=rnd.randbytes(16), epoch=1, features=0, max_data=1 << 20, slots=64, version=2, version_min=2, conn=0, res=0)
+    body = dict(client=rnd.randbytes(16), epoch=1, features=0, max_data=1 << 20, slots=64, version=VERSION, version_min=VERSION, conn=0, res=0)
     rest = {k: v for k, v in bad.items() if k not in body}
     body.update({k: v for k, v in bad.items() if k in body})
     return frame(HELLO, struct.pack("<16sQQIIHHHH", *body.values()), (b"hostile", b""), **{"slot": NO_SLOT, "seq": 0, **rest})
@@ -133,7 +135,7 @@ before = {
     "umask": lambda: hello(umask=0o1000),
     "epoch 0": lambda: hello(epoch=0),
     "no data": lambda: hello(max_data=R(0, 65535)),
-    "versions reversed": lambda: hello(version=2, version_min=3),
+    "versions reversed": lambda: hello(version_min=VERSION + 1),
     "flags in the body": lambda: hello(res=R(1, 32767) << 1),
     "label": lambda: hello().replace(b"hostile", b"host\0le"),
 }

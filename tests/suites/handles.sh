@@ -10,6 +10,8 @@ D=/srv/handles
 cat >"$SCRATCH/client.py" <<'PY'
 import fcntl, os, random, socket, stat, struct, sys
 
+VERSION = int(os.environ["QTFS_VERSION"])
+
 address, port, root, seed = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 HDR = struct.Struct("<IIHHIQQIIIHH")
 REQ = struct.Struct("<QQQIIQIHHHHI")
@@ -25,7 +27,7 @@ class Client:
     def __init__(self, path=None):
         self.s = socket.create_connection((address, port))
         self.seq = 0
-        self.call(HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 8, 2, 2, 0, 0),
+        self.call(HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 8, VERSION, VERSION, 0, 0),
                   b"by hand", slot=NO_SLOT)
         if path:
             self.root = struct.unpack_from("<Q", self.good(ATTACH, name=path.encode()))[0]
@@ -140,7 +142,7 @@ whitelist Mount="$D/w;/proc"
 check "the server starts" start_server || exit
 seed=$RANDOM
 echo "# seed $seed"
-S -i "python3 - $SERVER_IP $SERVER_PORT $D/w $seed" <"$SCRATCH/client.py" >"$SCRATCH/said" 2>&1
+S -i "QTFS_VERSION=$QTFS_VERSION python3 - $SERVER_IP $SERVER_PORT $D/w $seed" <"$SCRATCH/client.py" >"$SCRATCH/said" 2>&1
 while read -r line; do
 	case $line in
 	"ok - "*) ok "${line#ok - }" ;;

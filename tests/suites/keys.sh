@@ -70,6 +70,8 @@ is "the mount goes on" "$(timeout $((20 * RIG_SLOW)) cat $M/f)" content
 if [ "$TRANS" = tcp ]; then
 	cat >"$SCRATCH/stranger.py" <<'PY'
 import hashlib, hmac, os, socket, struct, sys
+
+VERSION = int(os.environ["QTFS_VERSION"])
 address, port = sys.argv[1], int(sys.argv[2])
 KEY = b"0123456789abcdef0123456789abcdef"
 HDR, REQ = struct.Struct("<IIHHIQQIIIHH"), struct.Struct("<QQQIIQIHHHHI")
@@ -96,7 +98,7 @@ def connect():
     return s
 
 def hello(s):
-    return ask(s, HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 64, 2, 2, 0, 0), b"stranger")[0]
+    return ask(s, HELLO, struct.pack("<16sQQIIHHHH", os.urandom(16), 1, 0, 1 << 20, 64, VERSION, VERSION, 0, 0), b"stranger")[0]
 
 def begin(s, nonce):
     status, body = ask(s, AUTH, struct.pack("<32sII", nonce, 1, 0))

@@ -99,7 +99,9 @@ is "and nothing is left" "$(ls /sys/fs/qtfs | wc -l) $(grep -c qtfs /proc/mounts
 
 # ---- servers that speak otherwise ----
 cat >"$SCRATCH/fake.py" <<'PY'
-import socket, struct, sys
+import os, socket, struct, sys
+
+VERSION = int(os.environ["QTFS_VERSION"])
 # Answers each connection's HELLO as said.
 kind, address = sys.argv[1], sys.argv[2]
 s = socket.socket()
@@ -110,7 +112,7 @@ print(s.getsockname()[1], flush=True)
 HDR = struct.Struct("<IIHHIQQIIIHH")
 def frame(body, status=0, magic=0x53465451, op=1, flags=1, slot=0xffffffff, length=None, seq=0):
     return HDR.pack(magic, 48 + len(body) if length is None else length, op, flags, slot, seq, 0, status, 0, 0, len(body), 0) + body
-def rep(version=2, version_min=2, max_data=1 << 20, slots=64, features=0):
+def rep(version=VERSION, version_min=VERSION, max_data=1 << 20, slots=64, features=0):
     return bytes(16) + struct.pack("<QQIIHHI", 1, features, max_data, slots, version, version_min, 0)
 while True:
     c, _ = s.accept()
@@ -150,7 +152,7 @@ fake() { # KIND NAME REGEX
 	kill "$server"
 	wait "$server" 2>/dev/null
 }
-fake version "a server of another version: both are named" 'version.*(2.*(7.*9|9.*7)|(7.*9|9).*2)'
+fake version "a server of another version: both are named" "version.*($QTFS_VERSION.*(7.*9|9.*7)|(7.*9|9).*$QTFS_VERSION)"
 fake refuses "a server that has no place" '127.0.0.1'
 fake silent "a server that says nothing" '127.0.0.1'
 fake closes "a server that hangs up" '127.0.0.1'

@@ -105,6 +105,25 @@ costs "write and fdatasync" 3 dd if=/dev/zero of=$M/new/2 bs=4k count=1 conv=not
 # UNLINK each, and their nodes are given back together.
 costs "remove 60 files" 100 bash -c "cd $M/new && rm r*"
 is "which are gone" "$(S "ls $D/new | grep -c ^r")" 0
+# Nobody looks up the new name; whoever had it is told by the reply.
+S "cd $D/small && echo victim >victim && ln victim also && ln victim third"
+rename() { perl -e 'rename($ARGV[0], $ARGV[1]) or die "$!\n"' "$@"; }
+touch $M/new/{3,4,5}
+stat $M/small $M/small/third >/dev/null
+costs "rename to a name that is not known here" 1 rename $M/new/3 $M/new/3.new
+costs "rename to one that is known not to be there" 1 rename $M/new/3.new $M/new/3
+exec 5<$M/small/third
+is "a file of three names" "$(stat -Lc %h /dev/fd/5)" 3
+costs "rename over one of them, not known here" 1 rename $M/new/4 $M/small/victim
+is "has two, at once" "$(stat -Lc %h /dev/fd/5)" 2
+fails_with "rename over a directory not known here" EISDIR rename $M/new/5 $M/plain
+inotifywait -q -t 10 -e attrib $M/small/third >"$SCRATCH/told" 2>&1 &
+wait_for 5 grep -qs inotify /proc/$!/fdinfo/3
+rename $M/new/5 $M/small/also
+wait $!
+is "who watches it hears of the loss of the other" "$(cut -d' ' -f2 "$SCRATCH/told")" ATTRIB
+is "and it has one" "$(stat -Lc %h /dev/fd/5)" 1
+exec 5<&-
 costs "the first stat of a deep path" 6 stat $M/deep/a/b/c/d/file
 costs "and the second" 0 stat $M/deep/a/b/c/d/file
 S "echo changed >$D/small/2"

@@ -65,6 +65,8 @@ if [ "$TRANS" = tcp ]; then
 	cat >"$SCRATCH/client.py" <<'PY'
 import os, socket, struct, sys
 
+VERSION = int(os.environ["QTFS_VERSION"])
+
 address, port, root = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
 HDR = struct.Struct("<IIHHIQQIIIHH")
 REQ = struct.Struct("<QQQIIQIHHHHI")
@@ -80,7 +82,7 @@ def frame(op, slot=0, seq=1, body=b"", name=b"", node=0, open_=0):
 class Connection:
     def __init__(self, epoch=1, rejoin=0):
         self.s = socket.create_connection((address, port))
-        body = struct.pack("<16sQQIIHHHH", CLIENT, epoch, 0, 1 << 20, 8, 2, 2, 0, rejoin)
+        body = struct.pack("<16sQQIIHHHH", CLIENT, epoch, 0, 1 << 20, 8, VERSION, VERSION, 0, rejoin)
         self.send(frame(HELLO, NO_SLOT, 0, body, b"by hand"))
         self.status, body = self.reply()
         self.session = struct.unpack_from("<Q", body, 16)[0]

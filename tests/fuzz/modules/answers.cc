@@ -81,6 +81,22 @@ std::uint64_t child(std::uint64_t parent, std::string_view name)
   return number_of(2 + std::hash<std::string_view>{}(name) * (parent | 1) % files, kind);
 }
 
+// Of a file, or of its entry @name.
+qtfs_event event_of(Random &random, std::string_view name = {})
+{
+  constexpr std::array<std::uint32_t, 6> masks = {0x2, 0x4, 0x40, 0x80, 0x100, 0x200};
+  const std::uint64_t what = name.empty() ? QTFS_EVENT_INODE : QTFS_EVENT_NAME;
+  qtfs_event event{};
+
+  event.ino = le(__u64{random.chance(90) ? random.below(files + 3) : random.boundary()});
+  event.dev = le(__u32{device});
+  event.gen = le(__u32{1});
+  event.mask = le(static_cast<__u32>(random.chance(80) ? random.pick(masks) : random.bits()));
+  event.what = le(static_cast<__u16>(random.chance(90) ? what : random.below(32)));
+  event.name_len = le(static_cast<__u16>(name.size()));
+  return event;
+}
+
 // What a request has asked for.
 class Answer {
 public:
@@ -284,8 +300,9 @@ std::string Answer::by_name()
     return opened(number_of(random_.below(files) + 2, 'f'), true);
   case QTFS_OP_UNLINK:
   case QTFS_OP_RMDIR:
-  case QTFS_OP_RENAME:
     return with({});
+  case QTFS_OP_RENAME:
+    return with(bytes_of(event_of(random_)));
   default:
     return entry(number);
   }
@@ -371,17 +388,8 @@ std::string notify(Random &random)
   Reply reply(to);
 
   for (std::uint64_t n = random.between(1, 5); n; n--) {
-    constexpr std::array<std::uint32_t, 6> masks = {0x2, 0x4, 0x40, 0x80, 0x100, 0x200};
-    qtfs_event event{};
     const std::string name = random.chance(60) ? random.pick(served_names) : "";
-    event.ino = le(__u64{random.chance(90) ? random.below(files + 3) : random.boundary()});
-    event.dev = le(__u32{device});
-    event.gen = le(__u32{1});
-    event.mask = le(static_cast<__u32>(random.chance(80) ? random.pick(masks) : random.bits()));
-    event.what =
-      le(static_cast<__u16>(random.chance(90) ? (name.empty() ? 1 : 2) : random.below(32)));
-    event.name_len = le(static_cast<__u16>(name.size()));
-    reply.data += bytes_of(event) + name;
+    reply.data += bytes_of(event_of(random, name)) + name;
     reply.data.resize((reply.data.size() + 7) / 8 * 8);
   }
   reply.hdr.stamp = le(__u64{random.chance(80) ? random.below(1000) : random.boundary()});
