@@ -48,15 +48,18 @@ static int open_waiting(struct file *file, struct qtfs_open_rep *rep, struct qtf
 	int error;
 
 	qtfs_wait_begin(session, &wait);
-	error = fifo_rpc(file, wait.number, QTFS_FIFO_BEGIN, rep, age);
-	while (!error && (rep->flags & cpu_to_le32(QTFS_OPENED_WAITING))) {
-		error = qtfs_wait_for_event(session, &wait);
-		if (!error)
-			error = fifo_rpc(file, wait.number, QTFS_FIFO_ASK, rep, age);
-		/* A server that was restarted knows nothing of it. */
-		if (error == -ENOENT)
-			error = fifo_rpc(file, wait.number, QTFS_FIFO_BEGIN, rep, age);
-	}
+	do {
+		error = fifo_rpc(file, wait.number, QTFS_FIFO_BEGIN, rep, age);
+		while (!error && (rep->flags & cpu_to_le32(QTFS_OPENED_WAITING))) {
+			error = qtfs_wait_for_event(session, &wait);
+			if (!error)
+				error = fifo_rpc(file, wait.number, QTFS_FIFO_ASK, rep, age);
+			/* A server that was restarted knows nothing of it. */
+			if (error == -ENOENT)
+				error = fifo_rpc(file, wait.number, QTFS_FIFO_BEGIN, rep, age);
+		}
+		/* Who was interrupted on the server is nobody here. */
+	} while (error == -EINTR && !signal_pending(current));
 	if (error == -EINTR || error == -ERESTARTSYS) {
 		fifo_rpc(file, wait.number, QTFS_FIFO_CANCEL, rep, age);
 		error = -ERESTARTSYS;

@@ -154,6 +154,9 @@ int qtfs_poll_wait(struct file *file, __poll_t events)
 	for (;;) {
 		seen = READ_ONCE(qf->poll_events);
 		error = poll_rpc(file, events, true, &now);
+		/* Who was interrupted on the server is nobody here. */
+		if (error == -EINTR && !signal_pending(current))
+			continue;
 		if (error)
 			return error == -EINTR ? -ERESTARTSYS : error;
 		if (now & (events | EPOLLERR | EPOLLHUP))

@@ -8,6 +8,7 @@ D=/srv/fifo
 M=/mnt/fifo
 ROOT=/mnt/fifo-root
 FIFO=/usr/lib/qtfs/tests/fifo.py
+FAULT=/sys/kernel/debug/qtfs_server/fault
 
 check "the server starts" start_server || exit
 S "rm -rf $D && mkdir -p $D"
@@ -46,6 +47,17 @@ kill -9 $reader
 wait $reader 2>/dev/null
 check "and is gone from the server when it's killed" wait_for 10 eval '[ "$(waits)" = 0 ]'
 is "nobody would read there" "$(S "python3 -c 'import os; os.open(\"$D/down\", os.O_WRONLY | os.O_NONBLOCK)' 2>&1" | grep -c ENXIO\\\|Errno\ 6)" 1
+
+# ---- what interrupts the server is no signal here ----
+if S "[ -e $FAULT ]"; then
+	S "echo fail op=OPEN_FIFO error=4 count=2 >$FAULT; { seq 3 >$D/down & }"
+	is "an open goes on that was interrupted there" "$(with_timeout 30 cat $M/down 2>&1 | tr '\n' ' ')" "1 2 3 "
+	S "echo fail op=POLL error=4 count=2 >$FAULT; { (echo first; sleep 0.5; echo second) >$D/down & }"
+	is "and so does a read that waits" "$(with_timeout 30 cat $M/down 2>&1 | tr '\n' ' ')" "first second "
+	S "echo clear >$FAULT"
+else
+	echo "# no faults can be injected in this build: left out"
+fi
 
 # ---- many that wait hold nobody up ----
 mkdir $M/many
