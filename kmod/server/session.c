@@ -544,7 +544,8 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 		swap(slot->listed, call->listed);
 		/* OPEN_NAME changes something, and its data can be read again. */
 		if (replied && (!call->reply_len || call->kept ||
-				(call->info->flags & QTFS_CHANGES)))
+				(call->info->flags & QTFS_CHANGES)) &&
+		    !qtfs_fault(QTFS_FAULT_FORGET, qtfsd_call_op(call), NULL))
 			keep_reply(slot, call);
 	}
 	spin_unlock(&session->lock);

@@ -46,6 +46,7 @@ static const char *const names[QTFS_FAULTS] = {
 	[QTFS_FAULT_DISCONNECT] = "disconnect",
 	[QTFS_FAULT_CORRUPT] = "corrupt",
 	[QTFS_FAULT_DROP_REPLY] = "exec_then_drop_reply",
+	[QTFS_FAULT_FORGET] = "forget",
 	[QTFS_FAULT_FAIL] = "fail",
 	[QTFS_FAULT_EVENT] = "event_ms",
 };

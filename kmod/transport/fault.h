@@ -19,6 +19,7 @@ enum qtfs_fault {
 	QTFS_FAULT_DISCONNECT,		/* the connection breaks after bytes= of a frame */
 	QTFS_FAULT_CORRUPT,		/* a bit of a frame is another one */
 	QTFS_FAULT_DROP_REPLY,		/* server: executed, and the connection breaks */
+	QTFS_FAULT_FORGET,		/* server: executed, and no reply is kept */
 	QTFS_FAULT_FAIL,		/* error= instead of the operation */
 	QTFS_FAULT_EVENT,		/* server: ms= before an event is queued */
 	QTFS_FAULTS

@@ -125,11 +125,25 @@ done
 rm -f "$SCRATCH/stop"
 check "the engine starts" start_engine
 
-# ---- the checker can fail ----
-server_fault fail op=MKDIR error=28 every=10 count=3
-round=$((round + 1))
-mkdir -p $D/$round
-fails() { ! $CHECKER $M/$round 7 300 2; }
-check "the checker notices what is wrong" fails
-no_faults
+# ---- the checker can fail: with a server that has just this fault ----
+notices() { # WHAT RULE...; it has to tell of an operation, or of what is there in the end
+	local what=$1 rule
+	shift
+	round=$((round + 1))
+	mkdir $M/$round
+	for rule; do
+		server_fault "$rule"
+	done
+	if $CHECKER $M/$round 7 300 2 "$AGAIN/$round" >"$SCRATCH/run" 2>&1; then
+		not_ok "the checker notices $what" "$(tail -n 1 "$SCRATCH/run")"
+	else
+		is "the checker notices $what" "$(tail -n 1 "$SCRATCH/run")" "2 threads, 300 operations each, seed 7: wrong"
+		echo "# $(head -n 1 "$SCRATCH/run")"
+	fi
+	no_faults
+}
+notices "a wrong error" "fail op=MKDIR error=28 every=10 count=3"
+notices "an operation that is done twice" "exec_then_drop_reply every=5" forget
+notices "one append that is done twice" "exec_then_drop_reply op=WRITE skip=100 count=1" "forget op=WRITE"
+notices "an operation that isn't done" "fail op=UNLINK error=0 skip=3 count=1"
 check "umount" umount_qtfs $M
