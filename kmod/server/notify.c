@@ -469,9 +469,10 @@ static void notify_send(struct qtfsd_session *session)
 	}
 	kref_get(&session->ref);
 	nf->session = session;
+	qtfs_hdr_init(&nf->hdr, QTFS_OP_NOTIFY, sizeof(nf->hdr));
 	len = gather(session, nf);
 
-	qtfs_hdr_init(&nf->hdr, QTFS_OP_NOTIFY, sizeof(nf->hdr) + len);
+	le32_add_cpu(&nf->hdr.len, len);
 	nf->hdr.flags = cpu_to_le16(QTFS_FRAME_REPLY);
 	nf->hdr.data_len = cpu_to_le32(len);
 	nf->vec.iov_base = nf->data;

@@ -147,6 +147,33 @@ wait $changing
 S "echo clear >$FAULT"
 is "and found again as it is" "$(stat -c %a $M/mode)" 604
 
+# ---- names that are made while they are asked for: no answer that was under way is believed ----
+S -i "cat >$D/make.py" <<'PY'
+import os, random, sys, time
+for i in range(250):
+    time.sleep(0.02 + random.random() * 0.03) # the other is waiting by then
+    os.mkdir(f"{sys.argv[1]}/{i}")
+PY
+cat >"$SCRATCH/look.py" <<'PY'
+import os, sys, time
+missed = []
+for i in range(250):
+    end = time.monotonic() + 3
+    while not os.path.exists(f"{sys.argv[1]}/{i}"):
+        if time.monotonic() > end:
+            missed.append(i)
+            break
+    if missed:
+        break
+print(missed)
+PY
+mkdir $M/asked
+python3 "$SCRATCH/look.py" $M/asked >"$SCRATCH/missed" 2>&1 &
+looking=$!
+S "python3 $D/make.py $D/asked"
+wait $looking
+is "a name is seen that is made while it's asked for" "$(cat "$SCRATCH/missed")" "[]"
+
 # ---- a listener here hears of what happens there. Names of eight bytes fill their place in an event: what copies them up to
 # a NUL must not go on into the next event (KASAN would tell) ----
 inotifywait -q -m -e create --format %f $M/dir >"$SCRATCH/heard" 2>"$SCRATCH/listener" &
