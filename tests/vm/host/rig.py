@@ -53,7 +53,7 @@ class Rig:
     @property
     def guests(self):
         """One-guest rigs call their guest `client`; it plays both roles."""
-        if self.config["nested"]:
+        if self.config.get("nested"):
             server = nested.OuterGuest(self.folder, "server", self.config)
             return [server, nested.InnerGuest(self.folder, "client", self.config, server)]
         roles = ROLES if self.config["guests"] == 2 else ("client",)
@@ -103,7 +103,7 @@ class Rig:
                 raise
 
     def _boot_all(self):
-        if self.config["nested"]:
+        if self.config.get("nested"):
             return sum(self.boot(role) for role in ROLES)
         if self.config["guests"] == 2:
             self._start_hub()
@@ -149,7 +149,7 @@ class Rig:
 
     def link(self, up):
         """Cut the cable silently, as a broken switch would: no guest sees its carrier go."""
-        if self.config["guests"] != 2 or self.config["nested"]:
+        if self.config["guests"] != 2 or self.config.get("nested"):
             raise RigError("these guests have no cable")
         qmp.execute(self.folder / "hub.qmp", "set_link", name="port-server", up=up)
 
