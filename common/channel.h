@@ -89,6 +89,17 @@ struct qtfs_slot {
 	__u8 note[QTFS_SLOT_NOTE_SIZE];	/* the engine's, not read by the module */
 };
 
+/*
+ * The body of the answer to PROCESS with KILL and KILL_GROUP: who is to get the signal,
+ * which the module sends, as the caller, when it takes the answer.  So a signal that the
+ * engine died with was either sent and answered, or neither.
+ */
+struct qtfs_process_target {
+	__u32 pid;			/* or the group, as the engine sees it */
+	__u32 reserved;
+	__u64 start;			/* the process's, in ticks as in /proc/PID/stat */
+};
+
 struct qtfs_channel_setup {
 	__u32 version;			/* in: QTFS_CHANNEL_VERSION; out: the module's */
 	__u32 max_slots;		/* out */

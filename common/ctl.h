@@ -35,4 +35,23 @@ struct qtfs_ctl_umount {
 };
 #define QTFS_CTL_UMOUNT	_IOW(QTFS_CTL_TYPE, 2, struct qtfs_ctl_umount)
 
+/*
+ * What is said to a process of the server, whose directory in the server's /proc @target is;
+ * members are those of struct qtfs_process and qtfs_process_rep in wire.h, without their
+ * byte order.  ESRCH: it is no more; EACCES: the server's whitelist, [Kill]; EINVAL: target
+ * isn't what @what needs.
+ */
+#define QTFS_CTL_PROCESS_CPUS	128
+
+struct qtfs_ctl_process {
+	__s32 target;
+	__u32 what;
+	__u32 arg;
+	__u32 group;
+	__u64 soft;		/* in and out */
+	__u64 hard;
+	__u8 cpus[QTFS_CTL_PROCESS_CPUS];	/* in and out */
+};
+#define QTFS_CTL_PROCESS	_IOWR(QTFS_CTL_TYPE, 3, struct qtfs_ctl_process)
+
 #endif /* QTFS_CTL_H */

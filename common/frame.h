@@ -324,6 +324,30 @@ static inline int qtfs_mount_ok(const struct qtfs_mount *body)
 	return ended && qtfs_flags_ok(body->flags, body->reserved, QTFS_MOUNT_ALL);
 }
 
+/* What is wanted of a process, and nothing beside. */
+static inline int qtfs_process_ok(const struct qtfs_process *body)
+{
+	__u32 what = qtfs_le32(body->what);
+	int limits = body->soft || body->hard;
+	__u32 i, cpus = 0;
+
+	for (i = 0; i < QTFS_PROCESS_CPUS; i++)
+		cpus |= body->cpus[i];
+	if (body->reserved || !what || what > QTFS_PROCESS_SET_LIMIT ||
+	    (limits && what != QTFS_PROCESS_SET_LIMIT) ||
+	    (cpus && what != QTFS_PROCESS_SET_CPUS))
+		return 0;
+	if (what == QTFS_PROCESS_KILL_GROUP) {
+		/* 1 would be everybody to kill(2). */
+		if (qtfs_le32(body->group) <= 1 || qtfs_le32(body->group) > 0x7fffffffu)
+			return 0;
+	} else if (body->group) {
+		return 0;
+	}
+	return qtfs_le32(body->arg) <= (what <= QTFS_PROCESS_KILL_THREAD ? QTFS_SIGNAL_MAX :
+					what >= QTFS_PROCESS_GET_LIMIT ? 255u : 0u);
+}
+
 /* Checks the fixed part of a request: unknown flags and reserved fields are errors. */
 static inline int qtfs_body_ok(unsigned int op, const void *body)
 {
@@ -428,6 +452,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 
 		return qtfs_flags_ok(umount->flags, umount->reserved, QTFS_UMOUNT_ALL);
 	}
+	case QTFS_OP_PROCESS:
+		return qtfs_process_ok((const struct qtfs_process *)body);
 	default:
 		return 1;
 	}

@@ -137,7 +137,9 @@ enum qtfs_name_kind {
 	  QTFS_CHANGES, COMPONENT, TEXT,				\
 	  sizeof(struct qtfs_mount), 0)					\
 	X(46, UMOUNT, QTFS_HAS_NODE | QTFS_CHANGES, COMPONENT, NONE,	\
-	  sizeof(struct qtfs_umount), 0)
+	  sizeof(struct qtfs_umount), 0)				\
+	X(47, PROCESS, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where
@@ -149,6 +151,7 @@ enum qtfs_name_kind {
  * CANCEL means the request of that slot and number, if it is still under way.
  * MOUNT and UMOUNT: name 0 in node is the mount point; MOUNT's node2 is what is
  * bound or moved there, name 1 the source of a new file system, data its options.
+ * PROCESS's node says which process, see wire.h.
  */
 
 enum qtfs_op {

@@ -137,11 +137,12 @@ bool Whitelist::allows(Section section, std::string_view path) const
   return behind != list.begin() && path_covers(*std::prev(behind), path);
 }
 
-bool Whitelist::allows_name(Section section, std::string_view name) const
+// A process may call itself by a path, and is believed by its program alone then.
+bool Whitelist::allows_process(std::string_view name, std::string_view program) const
 {
-  const std::vector<std::string> &list = items(section);
-
-  return std::find(list.begin(), list.end(), name) != list.end();
+  return std::ranges::any_of(items(Section::Kill), [&](const std::string &item) {
+    return item.starts_with('/') ? path_covers(item, program) : item == name;
+  });
 }
 
 void Whitelist::finish()

@@ -37,7 +37,7 @@ enum class Section {
   Setattr,
   Setxattr,
   Mount,
-  Kill, // items are names of processes, not paths
+  Kill, // items are paths of programs, or names of processes
   Udsconnect,
   Link,        // absent: as Create
   Symlink,     // absent: as Create
@@ -85,8 +85,9 @@ public:
 
   // Whether an item of the section that governs is @path or a directory above.
   bool allows(Section section, std::string_view path) const;
-  // Whether an item of the section is @name, for sections of names.
-  bool allows_name(Section section, std::string_view name) const;
+  // Whether an item of [Kill] is the process's @name, or covers the path of its @program,
+  // which is empty if it has none.
+  bool allows_process(std::string_view name, std::string_view program) const;
 
   // The items of the section that governs, sorted, without redundant ones.
   const std::vector<std::string> &items(Section section) const;

@@ -150,7 +150,7 @@ private:
 
     if (item.size() > Whitelist::max_path)
       return "item is longer than " + std::to_string(Whitelist::max_path) + " bytes";
-    if (*section_ != Section::Kill) {
+    if (*section_ != Section::Kill || item.starts_with('/')) {
       std::string reason = normalise(item);
       if (!reason.empty())
         return reason;

@@ -86,7 +86,7 @@ const WhitelistItem *WhitelistText::allowing(Section section, std::string_view p
   const Section governs = governing(section);
   const auto found = std::ranges::find_if(parsed_.items, [&](const WhitelistItem &item) {
     return item.section == governs &&
-           (section == Section::Kill ? item.value == path : path_covers(item.value, path));
+           (item.value.starts_with('/') ? path_covers(item.value, path) : item.value == path);
   });
 
   return found == parsed_.items.end() ? nullptr : &*found;

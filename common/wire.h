@@ -636,6 +636,43 @@ struct qtfs_umount {
 QTFS_ASSERT(sizeof(struct qtfs_umount) == 8);
 
 /*
+ * PROCESS: to a process of the server, which is named by its directory in /proc.
+ * As long as that node is the client's, its process is no other one, whatever its
+ * number is used for.  Signals and limits have Linux's generic numbers.
+ */
+enum qtfs_process_what {
+	QTFS_PROCESS_KILL = 1,		/* /proc/PID; arg: the signal, 0 to 64 */
+	QTFS_PROCESS_KILL_GROUP = 2,	/* /proc; arg: the signal, group: the group's number */
+	QTFS_PROCESS_KILL_THREAD = 3,	/* /proc/PID/task/TID; arg: the signal */
+	QTFS_PROCESS_GET_CPUS = 4,	/* a process or a thread */
+	QTFS_PROCESS_SET_CPUS = 5,	/* likewise; cpus */
+	QTFS_PROCESS_GET_LIMIT = 6,	/* a process; arg: RLIMIT_* */
+	QTFS_PROCESS_SET_LIMIT = 7,	/* likewise; soft, hard: the new ones */
+};
+
+#define QTFS_SIGNAL_MAX		64
+#define QTFS_PROCESS_CPUS	128	/* bytes; processor N is bit N % 8 of byte N / 8 */
+
+/* What @what has no use for is 0. */
+struct qtfs_process {
+	__le32 what;		/* enum qtfs_process_what */
+	__le32 arg;
+	__le32 group;
+	__le32 reserved;
+	__le64 soft;		/* all bits set: no limit */
+	__le64 hard;
+	__u8 cpus[QTFS_PROCESS_CPUS];
+};
+QTFS_ASSERT(sizeof(struct qtfs_process) == 160);
+
+struct qtfs_process_rep {
+	__le64 soft;		/* GET_LIMIT; SET_LIMIT: as they were */
+	__le64 hard;
+	__u8 cpus[QTFS_PROCESS_CPUS];	/* GET_CPUS */
+};
+QTFS_ASSERT(sizeof(struct qtfs_process_rep) == 144);
+
+/*
  * NOTIFY, from the server, unasked: a row of qtfs_event, each padded with zeros
  * to eight bytes.  Whatever changed was changed by somebody else than this
  * session, and belongs to a file that it has a node of.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "crash.hh"
+#include "credentials.hh"
 #include "note.hh"
 #include "policy.hh"
 #include "proc_path.hh"
@@ -26,6 +27,7 @@ struct Call {
   Slot &slot;
   Judge &judge;
   const LetGo &let_go;
+  Credentials &credentials;
 
   const char *name(unsigned which = 0) const { return slot.name(which).c_str(); }
 
@@ -116,6 +118,8 @@ int exec_removexattr(Call &call);
 
 int exec_mount(Call &call);
 int exec_umount(Call &call);
+
+int exec_process(Call &call);
 
 } // namespace qtfs::engine
 

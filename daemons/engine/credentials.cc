@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/fsuid.h>
@@ -81,13 +82,14 @@ bool set_fsgid(std::uint32_t gid)
 
 // What the kernel asks for in file operations.  SYS_ADMIN is among them for
 // trusted and security attributes, SYS_PTRACE for /proc/<pid> of other users,
-// SYS_RESOURCE for reserved blocks.  None for processes, networks or modules.
+// SYS_RESOURCE for reserved blocks; and of processes, for PROCESS: KILL, SYS_NICE, and
+// SYS_RESOURCE again.  None for networks or modules.
 std::uint64_t Credentials::passable()
 {
   return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_DAC_READ_SEARCH) | bit(CAP_FOWNER) |
          bit(CAP_FSETID) | bit(CAP_LINUX_IMMUTABLE) | bit(CAP_MKNOD) | bit(CAP_SETFCAP) |
          bit(CAP_SYS_ADMIN) | bit(CAP_SYS_RESOURCE) | bit(CAP_LEASE) | bit(CAP_MAC_OVERRIDE) |
-         bit(CAP_MAC_ADMIN) | bit(CAP_SYS_PTRACE);
+         bit(CAP_MAC_ADMIN) | bit(CAP_SYS_PTRACE) | bit(CAP_KILL) | bit(CAP_SYS_NICE);
 }
 
 Result<Credentials> Credentials::of_thread()
@@ -128,6 +130,42 @@ std::error_code Credentials::assume(const Caller &caller)
   }
   known_ = true;
   return {};
+}
+
+// The saved ids stay the thread's own, for the way back.  Changing the user takes the
+// capabilities away that are in force.
+std::error_code Credentials::become()
+{
+  known_ = false;
+  if (!set_effective(permitted_ & (bit(CAP_SETUID) | bit(CAP_SETGID)), permitted_) ||
+      ::syscall(SYS_setresgid, gid_, gid_, no_id) != 0 ||
+      ::syscall(SYS_setresuid, uid_, uid_, no_id) != 0 || !set_effective(effective_, permitted_))
+    return errno_code(EPERM);
+  return {};
+}
+
+// A thread that can't must not go on.
+void Credentials::return_to_self()
+{
+  uid_t uid, gid, ignored;
+
+  known_ = false;
+  if (::syscall(SYS_getresuid, &ignored, &ignored, &uid) != 0 ||
+      ::syscall(SYS_getresgid, &ignored, &ignored, &gid) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid, no_id) != 0 ||
+      ::syscall(SYS_setresgid, gid, gid, no_id) != 0)
+    std::abort();
+}
+
+void Credentials::begin_to_see()
+{
+  set_effective(effective_ | (permitted_ & bit(CAP_SYS_PTRACE)), permitted_);
+}
+
+void Credentials::end_to_see()
+{
+  if (!set_effective(effective_, permitted_))
+    std::abort();
 }
 
 std::error_code Credentials::switch_ids(const Caller &caller)

@@ -27,6 +27,15 @@ public:
   // After an error the thread must not act on anything until this succeeds.
   std::error_code assume(const Caller &caller);
 
+  // Between the two, the thread has the ids of the last caller in every respect, which is
+  // what calls about processes ask for.  An error is as one of assume().
+  std::error_code become();
+  void return_to_self();
+
+  // Between the two, the thread sees what /proc shows to who may trace a process.
+  void begin_to_see();
+  void end_to_see();
+
   // Capabilities that a request can bring with it, as bits.
   static std::uint64_t passable();
 

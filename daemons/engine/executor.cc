@@ -50,6 +50,7 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
   table[QTFS_OP_REMOVEXATTR] = exec_removexattr;
   table[QTFS_OP_MOUNT] = exec_mount;
   table[QTFS_OP_UMOUNT] = exec_umount;
+  table[QTFS_OP_PROCESS] = exec_process;
   return table;
 }();
 
@@ -85,7 +86,7 @@ int Executor::execute(Slot &slot)
 
   const std::shared_ptr<const Whitelist> whitelist = policy_.current();
   Judge judge(*whitelist);
-  Call call = {slot, judge, let_go_};
+  Call call = {slot, judge, let_go_, credentials_};
   const int status = handler(call);
   crash_point(op, Phase::Executed);
   if (status == EACCES)

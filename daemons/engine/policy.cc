@@ -42,6 +42,15 @@ bool Judge::allows(Section section, std::string_view path)
   return allowed;
 }
 
+bool Judge::allows_process(std::string_view name, std::string_view program)
+{
+  const bool allowed = whitelist_.allows_process(name, program);
+
+  if (!allowed && !refusal_)
+    refusal_ = Refusal{Section::Kill, std::string(program.empty() ? name : program)};
+  return allowed;
+}
+
 bool Judge::allows_open(std::uint32_t flags, std::string_view path)
 {
   const bool writes = opens_for_writing(flags) || (flags & QTFS_O_TRUNC);

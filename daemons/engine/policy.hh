@@ -49,6 +49,9 @@ public:
 
   bool allows(Section section, std::string_view path);
 
+  // Signals to, and settings of, a process.
+  bool allows_process(std::string_view name, std::string_view program);
+
   // OPEN and CREATE of a file with these QTFS_O_*.
   bool allows_open(std::uint32_t flags, std::string_view path);
   // SETATTR of these QTFS_SET_*.

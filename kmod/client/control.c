@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/qtfs: mounts on the server, see common/ctl.h.
+ * /dev/qtfs: mounts and processes of the server, see common/ctl.h.
  *
  * A mount of the server is no mount here: what is seen at the mount point is what
  * LOOKUP finds there.  So once one has come or gone, all that is known of names is
@@ -19,6 +19,7 @@
 #include <linux/uaccess.h>
 
 #include "ctl.h"
+#include "frame.h"
 
 /* A name on a mount of qtfs: what is mounted and unmounted at. */
 struct place {
@@ -209,15 +210,53 @@ static int control_umount(const void __user *arg)
 	return error;
 }
 
+static int control_process(void __user *arg)
+{
+	struct qtfs_ctl_process args;
+	struct qtfs_process_rep rep;
+	struct qtfs_process body = {};
+	struct qtfs_rpc rpc = { .op = QTFS_OP_PROCESS, .body = &body, .reply = &rep };
+	struct file *file;
+	int error;
+
+	static_assert(sizeof(args.cpus) == sizeof(body.cpus));
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	body.what = cpu_to_le32(args.what);
+	body.arg = cpu_to_le32(args.arg);
+	body.group = cpu_to_le32(args.group);
+	body.soft = cpu_to_le64(args.soft);
+	body.hard = cpu_to_le64(args.hard);
+	memcpy(body.cpus, args.cpus, sizeof(body.cpus));
+	if (!qtfs_process_ok(&body))
+		return -EINVAL;
+
+	file = fget_raw(args.target);
+	if (!file)
+		return -EBADF;
+	rpc.dentry = file->f_path.dentry;
+	error = on_qtfs(file) ? qtfs_rpc_call(qtfs_session_of(rpc.dentry->d_sb), &rpc) : -EINVAL;
+	fput(file);
+	/* A directory of /proc that isn't there any more is a process that isn't. */
+	if (error)
+		return error == -ESTALE ? -ESRCH : error;
+	args.soft = le64_to_cpu(rep.soft);
+	args.hard = le64_to_cpu(rep.hard);
+	memcpy(args.cpus, rep.cpus, sizeof(args.cpus));
+	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
 static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const void __user *user = (const void __user *)arg;
+	void __user *user = (void __user *)arg;
 
 	switch (cmd) {
 	case QTFS_CTL_MOUNT:
 		return control_mount(user);
 	case QTFS_CTL_UMOUNT:
 		return control_umount(user);
+	case QTFS_CTL_PROCESS:
+		return control_process(user);
 	default:
 		return -ENOTTY;
 	}

@@ -17,7 +17,7 @@
  *	RENAME (EXCHANGE)			repeated, if the old name leads to the file
  *	WRITE (APPEND, FIFO, sysfs ...),
  *	FALLOCATE (COLLAPSE, INSERT),
- *	MOUNT, UMOUNT				never repeated: EIO
+ *	MOUNT, UMOUNT, PROCESS			never repeated: EIO
  *
  * Somebody else may have removed and made the same names in the meantime; nothing
  * tells that apart.
@@ -77,6 +77,7 @@ int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc)
 						     FALLOC_FL_INSERT_RANGE) ? -EIO : 1;
 	case QTFS_OP_MOUNT:
 	case QTFS_OP_UMOUNT:
+	case QTFS_OP_PROCESS:
 		return -EIO;
 	case QTFS_OP_RENAME:
 		return !(rename->flags & cpu_to_le32(RENAME_EXCHANGE)) ||

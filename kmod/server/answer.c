@@ -39,6 +39,7 @@ enum answer_kind {
 	ANSWER_FILEATTR_SET,
 	ANSWER_FIFO,
 	ANSWER_RENAME,
+	ANSWER_PROCESS,
 };
 
 struct answer {
@@ -93,21 +94,25 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_FIFO;
 	case QTFS_OP_RENAME:
 		return ANSWER_RENAME;
+	case QTFS_OP_PROCESS:
+		return ANSWER_PROCESS;
 	default:
 		return ANSWER_STATUS;
 	}
 }
 
 /* Whether a good answer needs a descriptor of the engine's, or its thread's credentials. */
-static bool needs_engine(unsigned int op)
+static bool needs_engine(const struct qtfsd_call *call)
 {
-	switch (answer_kind(op)) {
+	switch (answer_kind(qtfsd_call_op(call))) {
 	case ANSWER_ENTRY:
 	case ANSWER_OPEN:
 	case ANSWER_FILEATTR_GET:
 	case ANSWER_FILEATTR_SET:
 	case ANSWER_FIFO:
 		return true;
+	case ANSWER_PROCESS:
+		return qtfsd_process_signals(call->args);
 	default:
 		return false;
 	}
@@ -290,6 +295,23 @@ static int answer_xattr(struct qtfsd_call *call, const struct answer *answer)
 	return copy_data(call, answer, 0, le32_to_cpu(args->size));
 }
 
+static int answer_process(struct qtfsd_call *call, const struct answer *answer)
+{
+	const struct qtfs_process *args = call->args;
+	struct qtfs_process_target target;
+
+	if (!qtfsd_process_signals(args)) {
+		memcpy(&call->reply.process, answer->body, sizeof(call->reply.process));
+		return 0;
+	}
+	memcpy(&target, answer->body, sizeof(target));
+	if (target.reserved || (target.start ? !!args->group :
+				le32_to_cpu(args->group) != target.pid))
+		return UNUSABLE;
+	memset(&call->reply.process, 0, sizeof(call->reply.process));
+	return qtfsd_process_signal(args, &target);
+}
+
 static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 {
 	switch (answer_kind(qtfsd_call_op(call))) {
@@ -325,6 +347,8 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 	case ANSWER_RENAME:
 		call->reply.event = call->victim;
 		return 0;
+	case ANSWER_PROCESS:
+		return answer_process(call, answer);
 	case ANSWER_STATUS:
 		break;
 	}
@@ -351,7 +375,7 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 
 	if (engine_alive)
 		answer.file = steal_fd(READ_ONCE(mem->reply_fd));
-	else if (!answer.status && needs_engine(qtfsd_call_op(call)))
+	else if (!answer.status && needs_engine(call))
 		return -EAGAIN;
 
 	trace_qtfsd_call_committed(call, answer.status);

@@ -284,6 +284,7 @@ struct qtfsd_call {
 			struct qtfs_copy_rep copy;
 			struct qtfs_poll_rep poll;
 			struct qtfs_event event;
+			struct qtfs_process_rep process;
 		};
 	} reply;
 };
@@ -569,6 +570,11 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 
 /* readdir.c */
 int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool engine_alive);
+
+/* process.c */
+bool qtfsd_process_signals(const struct qtfs_process *args);
+int qtfsd_process_signal(const struct qtfs_process *args,
+			 const struct qtfs_process_target *target);
 
 /* fileattr.c */
 int qtfsd_fileattr_get(const struct qtfsd_node *node, struct qtfs_fileattr *rep);

@@ -87,7 +87,7 @@ run_quietly() { # CMD...
 }
 
 declare -A ERRNO=(
-	[EPERM]="Operation not permitted" [ENOENT]="No such file or directory" [EINTR]="Interrupted system call"
+	[EPERM]="Operation not permitted" [ENOENT]="No such file or directory" [ESRCH]="No such process" [EINTR]="Interrupted system call"
 	[EIO]="Input/output error" [ENXIO]="No such device or address" [E2BIG]="Argument list too long"
 	[EBADF]="Bad file descriptor" [EAGAIN]="Resource temporarily unavailable" [ENOMEM]="Cannot allocate memory"
 	[EACCES]="Permission denied" [EBUSY]="Device or resource busy" [EEXIST]="File exists"

@@ -55,6 +55,8 @@ Frame good_request(unsigned op)
   frame.req.open = info->flags & QTFS_HAS_OPEN ? 3 : 0;
   frame.req.ngroups = le(__u32{2});
   frame.args.assign(info->req_body + 8u, '\0');
+  if (op == QTFS_OP_PROCESS)
+    frame.args[0] = QTFS_PROCESS_KILL;
   if (op == QTFS_OP_HELLO) {
     qtfs_hello hello = {};
 
@@ -321,6 +323,53 @@ TEST(Frame, ChecksTheBodyOfMount)
   EXPECT_EQ(check(0, "a b"), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0, std::string_view("a\0b", 3)), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0x200, "ext4"), QTFS_FRAME_BAD_FIELD);
+}
+
+// What an operation on a process has no use for is zero, and nobody is everybody.
+TEST(Frame, ChecksTheBodyOfProcess)
+{
+  const auto check = [](const qtfs_process &body) {
+    Frame frame = good_request(QTFS_OP_PROCESS);
+
+    std::memcpy(frame.args.data(), &body, sizeof(body));
+    return check_request(frame);
+  };
+  const auto body = [](__u32 what, __u32 arg = 0, __u32 group = 0) {
+    qtfs_process process = {};
+
+    process.what = le(what);
+    process.arg = le(arg);
+    process.group = le(group);
+    return process;
+  };
+
+  EXPECT_EQ(check(body(QTFS_PROCESS_KILL, 64)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_PROCESS_KILL, 65)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_KILL, ~0u)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_KILL, 9, 5)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_KILL_GROUP, 9, 5)), QTFS_FRAME_OK);
+  for (const __u32 group : {0u, 1u, 0x80000000u, ~0u})
+    EXPECT_EQ(check(body(QTFS_PROCESS_KILL_GROUP, 9, group)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_GET_CPUS)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_PROCESS_GET_CPUS, 1)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_GET_LIMIT, 255)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_PROCESS_GET_LIMIT, 256)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(0)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_PROCESS_SET_LIMIT + 1)), QTFS_FRAME_BAD_FIELD);
+
+  qtfs_process process = body(QTFS_PROCESS_SET_CPUS);
+  process.cpus[QTFS_PROCESS_CPUS - 1] = 1;
+  EXPECT_EQ(check(process), QTFS_FRAME_OK);
+  process.what = le(__u32{QTFS_PROCESS_GET_CPUS});
+  EXPECT_EQ(check(process), QTFS_FRAME_BAD_FIELD);
+  process = body(QTFS_PROCESS_SET_LIMIT, 7);
+  process.hard = ~__le64{0};
+  EXPECT_EQ(check(process), QTFS_FRAME_OK);
+  process.what = le(__u32{QTFS_PROCESS_GET_LIMIT});
+  EXPECT_EQ(check(process), QTFS_FRAME_BAD_FIELD);
+  process = body(QTFS_PROCESS_KILL, 9);
+  process.reserved = le(__u32{1});
+  EXPECT_EQ(check(process), QTFS_FRAME_BAD_FIELD);
 }
 
 // What is accepted must be inside of what was received, and mutations of good

@@ -102,10 +102,26 @@ TEST(Whitelist, ReadsWhatGLibReads)
 
   EXPECT_EQ(list.items(Section::Readdir),
             (std::vector<std::string>{"/a", "/back\\slash", "/end ", "/with;semi"}));
-  EXPECT_TRUE(list.allows_name(Section::Kill, "qemu-kvm"));
-  EXPECT_TRUE(list.allows_name(Section::Kill, "(sd-pam)"));
-  EXPECT_FALSE(list.allows_name(Section::Kill, "qemu"));
-  EXPECT_FALSE(list.allows_name(Section::Kill, "qemu-kvm/x"));
+  EXPECT_EQ(list.items(Section::Kill), (std::vector<std::string>{"(sd-pam)", "qemu-kvm"}));
+}
+
+TEST(Whitelist, AllowsProcessesByNameAndByProgram)
+{
+  const Whitelist list = parsed("[Kill]\nPath=qemu-kvm;(sd-pam);/usr/lib/x//;/opt/y");
+
+  EXPECT_TRUE(list.allows_process("qemu-kvm", "/opt/qemu"));
+  EXPECT_TRUE(list.allows_process("(sd-pam)", ""));
+  EXPECT_FALSE(list.allows_process("qemu", "/opt/qemu"));
+  EXPECT_FALSE(list.allows_process("qemu-kvm/x", "/opt/qemu"));
+  EXPECT_TRUE(list.allows_process("any", "/usr/lib/x/program"));
+  EXPECT_TRUE(list.allows_process("any", "/opt/y"));
+  EXPECT_FALSE(list.allows_process("any", "/opt/yy"));
+  EXPECT_FALSE(list.allows_process("any", ""));
+  EXPECT_FALSE(list.allows_process("/opt/y", "/opt/z")) << "it can call itself what it likes";
+  EXPECT_FALSE(parsed("[Kill]\n").allows_process("any", "/opt/y"));
+  EXPECT_FALSE(Whitelist().allows_process("any", "/opt/y"));
+  EXPECT_TRUE(parsed("[Kill]\nPath=/").allows_process("any", "/opt/y"));
+  EXPECT_FALSE(parsed("[Kill]\nPath=/").allows_process("kthreadd", ""));
 }
 
 TEST(Whitelist, KnowsEverySectionInAnyCase)

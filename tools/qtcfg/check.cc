@@ -77,12 +77,12 @@ std::string resolve(const Operation &operation, const std::string &path)
   namespace fs = std::filesystem;
   std::error_code error;
 
-  if (operation.target == Target::Process)
+  if (operation.target == Target::Process && !path.starts_with('/'))
     return path;
   fs::path given = path;
   if (!given.has_filename() && given.has_relative_path())
     given = given.parent_path(); // a slash at the end
-  if (operation.target == Target::Object || given.filename() == ".." || given.filename() == ".") {
+  if (operation.target != Target::Name || given.filename() == ".." || given.filename() == ".") {
     const fs::path whole = fs::weakly_canonical(given, error);
     return error ? path : whole.string();
   }

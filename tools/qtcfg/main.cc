@@ -210,10 +210,10 @@ std::vector<std::string> doubts(const WhitelistText &whitelist)
     doubts.push_back(whitelist.file() + ": nothing in [Mount], so nothing can be mounted");
   for (std::size_t i = 0; i < section_count; i++) {
     const auto section = static_cast<Section>(i);
-    if (!whitelist.has(section) || section == Section::Kill)
+    if (!whitelist.has(section))
       continue;
     for (const WhitelistItem &item : whitelist.items(section))
-      if (::lstat(item.value.c_str(), &st) != 0 && errno == ENOENT)
+      if (item.value.starts_with('/') && ::lstat(item.value.c_str(), &st) != 0 && errno == ENOENT)
         doubts.push_back(
           fmt::format("{}:{}: {} isn't there (yet)", whitelist.file(), item.line, item.value));
   }

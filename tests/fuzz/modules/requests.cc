@@ -135,6 +135,24 @@ qtfs_lock lock(Random &random)
           .reserved = 0};
 }
 
+// Signal 0: the machine has to be there afterwards.
+qtfs_process process(Random &random)
+{
+  qtfs_process body = {};
+  const auto what = static_cast<__u32>(random.between(1, QTFS_PROCESS_SET_LIMIT));
+
+  body.what = le32(what);
+  if (what == QTFS_PROCESS_KILL_GROUP)
+    body.group = le32(random.between(2, 40'000));
+  if (what >= QTFS_PROCESS_GET_LIMIT)
+    body.arg = le32(random.below(18));
+  if (what == QTFS_PROCESS_SET_LIMIT)
+    body.hard = le64(random.boundary());
+  if (what == QTFS_PROCESS_SET_CPUS)
+    body.cpus[0] = static_cast<__u8>(random.bits());
+  return body;
+}
+
 qtfs_fileattr flags_of_file(Random &random)
 {
   return {.valid = le32(random.between(1, 2)),
@@ -223,6 +241,8 @@ std::string body_of(Random &random, unsigned op, const Objects &objects)
                                          .type = static_cast<__u8>(random.bits()),
                                          .reserved = {},
                                          .bytes = {}}});
+  case QTFS_OP_PROCESS:
+    return bytes_of(process(random));
   case QTFS_OP_ECHO:
     return bytes_of(qtfs_echo{.size = size(random), .reserved = 0});
   default:
