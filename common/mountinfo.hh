@@ -5,6 +5,7 @@
 #ifndef QTFS_MOUNTINFO_HH
 #define QTFS_MOUNTINFO_HH
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -13,6 +14,7 @@
 namespace qtfs {
 
 struct MountInfo {
+  std::uint64_t id = 0; // as statx(2) tells it
   dev_t device = 0;
   std::string root;  // of the file system, where the mount begins
   std::string point; // where it is

@@ -16,10 +16,6 @@ std::error_code mount_remotely(const std::string &source, const std::string &dir
                                const MountCall &call);
 std::error_code unmount_remotely(const UmountLine &line);
 
-// What the server calls a file that is called @path here; @path if it isn't on the mount of
-// qtfs that @mounted is on.
-std::string server_path(const std::string &path, const std::string &mounted);
-
 } // namespace qtfs::mount
 
 #endif

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 240
+# Unmodified programs under qtrun: their root, their mounts and signals on the server, their exit status, their rights.
+. "$(dirname "$0")/lib.sh"
+
+M=/mnt/host
+W=/srv/qtrun
+CALLS=/usr/lib/qtfs/tests/calls
+WHITELIST_SECTIONS+=" Remotemount"
+CONFIG=$SCRATCH/qtrun.conf
+R() { qtrun --config "$CONFIG" "$@"; }
+as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
+there() { S "findmnt -no $1 $W/$2"; }
+run_there() { # NAME CMD...
+	S "rm -f $W/$1.pid; setsid bash -c 'echo \$\$ >$W/$1.pid; exec ${*:2}' </dev/null >$W/$1.out 2>&1 & until [ -s $W/$1.pid ]; do sleep 0.02; done"
+	S "cat $W/$1.pid"
+}
+is_gone() { S "! kill -0 $1 2>/dev/null"; }
+
+S "mkdir -p $W/{tmp,low,bind,local,shared} && cp /bin/sleep $W/sleep && echo low >$W/low/file"
+mkdir -p $W/local /srv/own /tmp/own
+chmod 755 "$SCRATCH"
+check "the server starts" start_server || exit
+check "mount of /" mount_qtfs / $M || exit
+cat >"$CONFIG" <<EOF
+[Host]
+Mount=$M
+Path=$W
+[Local]
+Path=$W/local
+EOF
+
+# ---- the program ----
+check "the configuration" R --check
+check "true" R true
+is "output" "$(echo text | R cat)" text
+R sh -c 'exit 7'
+is "exit status" $? 7
+R sh -c 'kill -TERM $$'
+is "death by a signal" $? 143
+R absent 2>/dev/null
+is "not found" $? 127
+R /etc/passwd 2>/dev/null
+is "not executable" $? 126
+qtrun --config /absent true 2>/dev/null
+is "no configuration" $? 125
+echo "Nonsense" >>"$CONFIG"
+check "a mistake is told by its line" "R --check 2>&1 | grep ':6: '"
+sed -i '$d' "$CONFIG"
+check "without CAP_SYS_ADMIN it says so" "as 1000 qtrun --config $CONFIG true 2>&1 | grep 'takes CAP_SYS_ADMIN'"
+qtrun --config "$CONFIG" sh -c 'trap "exit 9" TERM; echo ready >'"$SCRATCH"'/ready; while :; do sleep 0.05; done' &
+program=$!
+wait_for 10 test -s "$SCRATCH/ready"
+kill -TERM $program
+wait $program
+is "a signal reaches the program itself" $? 9
+
+# ---- its root ----
+type_of() { R findmnt -nro FSTYPE -T "$1"; }
+is "a directory of the host" "$(type_of $W/low)" qtfs
+is "has its files" "$(R cat $W/low/file)" low
+is "one of this machine below it" "$(type_of $W/local)" "$(findmnt -nro FSTYPE -T $W/local)"
+is "all else is this machine's" "$(type_of /etc)" "$(findmnt -nro FSTYPE -T /etc)"
+is "the working directory stays" "$(cd $W/low && R sh -c 'cat file; pwd')" "low
+$W/low"
+printf '[Host]\nMount=%s\nPath=/\n' $M >"$CONFIG.root"
+is "the host's root as the root" "$(qtrun --config "$CONFIG.root" stat -c %d /)" "$(stat -c %d $M)"
+
+# ---- mounts ----
+check "mount(8) of a tmpfs" R mount -t tmpfs -o size=2M,nosuid none $W/tmp
+is "is on the server" "$(there FSTYPE tmp)" tmpfs
+is "as it was said" "$(there OPTIONS tmp | tr , '\n' | grep -cx 'nosuid\|size=2048k')" 2
+check "the program's files are there" R sh -c "echo text >$W/tmp/file"
+is "on the server" "$(S "cat $W/tmp/file")" text
+check "remount" R mount -t tmpfs -o remount,size=3M,ro none $W/tmp
+is "is done" "$(there OPTIONS tmp | tr , '\n' | grep -cx 'ro\|size=3072k')" 2
+check "umount(8)" R umount $W/tmp
+is "it is gone" "$(there FSTYPE tmp)" ""
+check "a static program" R $CALLS mount none $W/tmp tmpfs
+is "mounts, too" "$(there FSTYPE tmp)" tmpfs
+check "relative to its directory" "cd $W && R $CALLS umount tmp"
+is "it is gone, too" "$(there FSTYPE tmp)" ""
+check "bind" R mount --bind $W/low $W/bind
+is "is bound there" "$(S "cat $W/bind/file")" low
+fails_with "busy" EBUSY "R sh -c 'exec 5<$W/bind/file; $CALLS umount $W/bind'"
+check "umount of it" R umount $W/bind
+fails_with "nothing to unmount" EINVAL R $CALLS umount $W/bind
+fails_with "bind from this machine" EXDEV R $CALLS mount /etc $W/bind bind
+fails_with "a type that there isn't" ENODEV R $CALLS mount none $W/tmp nonsense
+check "overlay, by the names that the program sees" \
+	"S 'mkdir -p $W/up $W/work && modprobe overlay' && R mount -t overlay -o lowerdir=$W/low,upperdir=$W/up,workdir=$W/work none $W/bind"
+is "is there" "$(S "cat $W/bind/file")" low
+check "and goes" R umount $W/bind
+check "a local mount" R sh -c "mount -t tmpfs mine /srv/own && grep -q '^mine /srv/own tmpfs' /proc/self/mounts"
+is "is seen by nobody else" "$(grep -c ' /srv/own ' /proc/self/mountinfo)" 0
+check "the mount of the host itself" R sh -c "umount $W/local && [ \$(findmnt -nro FSTYPE -T $W/local) = qtfs ]"
+check "signals while it mounts" R $CALLS interrupted $W/tmp 20
+is "leave nothing" "$(there FSTYPE tmp)" ""
+check "the new mount calls are refused" R $CALLS new
+fails_with "mount without CAP_SYS_ADMIN" EPERM R setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin $CALLS mount none $W/tmp tmpfs
+fails_with "another user" EPERM R setpriv --reuid 1000 --clear-groups $CALLS mount none $W/tmp tmpfs
+fails_with "root of a user namespace" EPERM R unshare -Ur $CALLS mount none $W/tmp tmpfs
+
+# ---- processes ----
+pid=$(run_there a "$W/sleep 1000")
+check "kill, signal 0" R $CALLS kill "$pid" 0
+check "prlimit" R prlimit -p "$pid" --nofile=66:77
+is "is set there" "$(S "prlimit -p $pid --nofile -o SOFT,HARD --noheadings --raw")" "66 77"
+is "and read" "$(R prlimit -p "$pid" --nofile -o SOFT,HARD --noheadings --raw)" "66 77"
+check "taskset" R taskset -p 1 "$pid"
+is "is set" "$(S "taskset -p $pid" | sed 's/.*: //')" 1
+is "and read, too" "$(R taskset -p "$pid" | sed 's/.*: //')" 1
+check "tgkill" R $CALLS tgkill "$pid" "$pid" 0
+fails_with "another user's kill" EPERM R setpriv --reuid 1000 --clear-groups $CALLS kill "$pid" 0
+fails_with "no such process" ESRCH R $CALLS kill 3999999 0
+check "pidfd" R $CALLS pidfd "$pid" 0
+check "kill" R kill -TERM "$pid"
+check "ends it" wait_for 5 is_gone "$pid"
+pid=$(run_there a "$W/sleep 1000")
+check "kill by a pidfd" R $CALLS pidfd "$pid" 15
+check "ends it, too" wait_for 5 is_gone "$pid"
+pid=$(run_there a "bash -c \"$W/sleep 1000 & $W/sleep 1000 & wait\"")
+wait_for 5 S "[ \$(pgrep -c -g $pid -x sleep) = 2 ]"
+check "kill of a group" R $CALLS kill "-$pid" 15
+check "ends all of it" wait_for 5 S "! pgrep -g $pid"
+R sh -c 'sleep 100 & kill -USR1 $!; wait $!'
+is "its own child" $? 138
+R setsid -w sh -c 'trap "" TERM; kill -TERM 0; kill -TERM -$$; exit 5'
+is "its own group" $? 5
+check "its own processors" R taskset -c 0 true
+check "a pid namespace of its own" R unshare -pf --mount-proc sh -c 'sleep 9 & kill -0 $! && kill $!'
+whitelist "Kill=$W/sleep" Remotemount=$W/tmp
+check "the server allows less" reload_engine
+pid=$(run_there a "$W/sleep 1000")
+check "what is allowed" R $CALLS kill "$pid" 0
+fails_with "another process" EPERM R $CALLS kill 1 0
+fails_with "another directory" EACCES R $CALLS mount none $W/bind tmpfs
+S "kill $pid"
+
+# ---- what it leaves ----
+check "nothing is left" wait_for 5 eval "! pidof qtrun"
+R sh -c "(while [ ! -e $SCRATCH/end ]; do sleep 0.05; done; kill -0 \$\$; mount -t tmpfs none $W/tmp && echo good >$SCRATCH/good) >/dev/null 2>&1 &"
+is "what it started in the background is still served" "$(touch "$SCRATCH/end"; wait_for 10 test -s "$SCRATCH/good"; cat "$SCRATCH/good")" good
+check "and then nothing is left, either" wait_for 5 eval "! pidof qtrun"
+S "umount $W/tmp"
+echo "# without: $($CALLS speed 100000)"
+echo "# under qtrun: $(R $CALLS speed 100000)"
+S "rm -rf $W"
+rm -rf /srv/own

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// The thread of the program that makes a call: what its arguments point to, who it is, and
+// what it sees.
+//
+// The kernel checks whether the call is still waiting after each thing that is opened by
+// the thread's number; so none is of another thread that has the number by then.  What is
+// read from memory may be changed by the program at any time: it is read once, and what is
+// done is what was read.
+
+#ifndef QTFS_QTRUN_TASK_HH
+#define QTFS_QTRUN_TASK_HH
+
+#include <cstdint>
+#include <linux/seccomp.h>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "fd.hh"
+
+namespace qtfs::qtrun {
+
+class Task {
+public:
+  // @proc: this machine's /proc; it and @listener outlive the object.
+  Task(const seccomp_notif &call, int listener, int proc)
+      : call_(call), listener_(listener), proc_(proc)
+  {
+  }
+
+  // Its number, in this machine's namespace.
+  pid_t number() const { return static_cast<pid_t>(call_.pid); }
+  std::uint64_t argument(unsigned which) const { return call_.data.args[which]; }
+
+  // Whether the call is still waiting for its answer.
+  bool waits() const;
+
+  // /proc/TID/@name; nothing if the call isn't waiting any more.
+  Fd open_in_proc(const std::string &name, int flags) const;
+
+  // Memory at @address; nothing if it isn't there.
+  std::optional<std::string> read(std::uint64_t address, std::size_t size) const;
+  std::optional<std::string> read_string(std::uint64_t address, std::size_t max) const;
+  bool write(std::uint64_t address, const void *from, std::size_t size) const;
+
+private:
+  const seccomp_notif &call_;
+  int listener_;
+  int proc_;
+};
+
+// As who the task acts.
+struct Identity {
+  uid_t uid = 0; // those of the file system
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  std::uint64_t capabilities = 0; // in force, and of this machine's user namespace
+
+  static std::optional<Identity> of(const Task &task, int proc);
+};
+
+// Makes the calling thread, which has a root and a working directory of its own, see what the
+// task sees and act as who it is, until the object goes.
+class Disguise {
+public:
+  Disguise(const Task &task, int proc);
+  Disguise(const Disguise &) = delete;
+  ~Disguise();
+
+  explicit operator bool() const { return good_; }
+
+private:
+  bool look_around(const Task &task);
+
+  Fd root_; // our own
+  std::uint64_t capabilities_ = 0;
+  std::uint64_t permitted_ = 0;
+  bool good_ = false;
+};
+
+} // namespace qtfs::qtrun
+
+#endif
