@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 700
 # expect-log: connection lost|connected again|has forgotten this client|is open again|can't be opened again|a lock on|has been waiting|no answer for
-# The server is loaded again, or its machine loses power and comes back: what was open goes on, what was confirmed is there.
+# The server is loaded again: what was open goes on. power.sh is about its machine.
 . "$(dirname "$0")/lib.sh"
 
 D=/srv/restart
@@ -209,71 +209,4 @@ check "a restart while a file is written" restart
 check "the writer goes on" wait $writer
 is "and all of it is there" "$(S "md5sum <$D/data")" "$(md5sum <"$SCRATCH/data")"
 
-# ---- the server's machine loses power; with vsock this one is inside it ----
-if [ "$RIG_GUESTS" = 2 ] && [ "$TRANS" != vsock ]; then
-	# Writes records, and says which of them fsync() has confirmed.
-	cat >"$SCRATCH/database.py" <<'PY'
-import os, sys
-
-m, said = sys.argv[1], open(sys.argv[2], "w", buffering=1)
-base = os.open(m + "/base", os.O_RDWR | os.O_CREAT, 0o644)
-os.pwrite(base, bytes(4096 * 64), 0)
-os.fsync(base)
-os.fsync(os.open(m, os.O_RDONLY))
-print("ready", flush=True)
-n = 0
-while not os.path.exists(sys.argv[3]):
-    n += 1
-    os.pwrite(base, b"%08d" % n * 512, 4096 * (n % 64))
-    os.fsync(base)
-    made = os.open(m + "/made%d" % (n % 8), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.write(made, b"%08d" % n)
-    os.fsync(made)
-    os.close(made)
-    said.write("%d\n" % n)
-os.close(base)
-PY
-	# Every record that was confirmed is there, or a later one in its place.
-	cat >"$SCRATCH/verify.py" <<'PY'
-import sys
-d, n = sys.argv[1], int(sys.argv[2])
-base = open(d + "/base", "rb").read()
-wrong = []
-for i in range(max(1, n - 63), n + 1):
-    at = 4096 * (i % 64)
-    page = base[at:at + 4096]
-    if page != page[:8] * 512 or int(page[:8]) < i:
-        wrong.append("base %d: %r" % (i, page[:8]))
-for i in range(max(1, n - 7), n + 1):
-    made = open(d + "/made%d" % (i % 8), "rb").read()
-    if int(made or b"0") < i and not (i == n - 7 and made == b""):
-        wrong.append("made %d: %r" % (i, made))
-print("; ".join(wrong) or "all")
-PY
-	S "mkdir $D/power && seq 100000 >$D/power/old && sync"
-	exec {old}<>$M/power/old
-	for cut in 1 2 3; do
-		rm -f "$SCRATCH/stop"
-		python3 "$SCRATCH/database.py" $M/power "$SCRATCH/confirmed" "$SCRATCH/stop" >"$SCRATCH/database" 2>&1 &
-		database=$!
-		check "$cut: records are confirmed" wait_for 60 eval '[ "$(wc -l <"$SCRATCH/confirmed")" -ge 15 ]'
-		printf "unstable %d" $cut >&$old
-		: >>$M/power/old # a close brings it to the server, no more
-		is "$cut: the server has what is not confirmed" "$(S "head -c $((10 * cut)) $D/power/old | tail -c 10")" "unstable $cut"
-		check "$cut: the power is cut" host kill server
-		kill -STOP $database # what is under way goes on, nothing comes after it
-		confirmed=$(tail -n 1 "$SCRATCH/confirmed")
-		check "$cut: and comes back" host boot server
-		check "$cut: the server starts" eval 'whitelist && start_server' || exit
-		is "$cut: all $confirmed confirmed records are there" "$(S -i "cat >/tmp/verify.py; python3 /tmp/verify.py $D/power $confirmed" <"$SCRATCH/verify.py")" all
-		n=$(wc -l <"$SCRATCH/confirmed")
-		kill -CONT $database
-		check "$cut: so is what was not confirmed" wait_for 20 eval "[ \"\$(S 'head -c $((10 * cut)) $D/power/old | tail -c 10')\" = 'unstable $cut' ]"
-		check "$cut: and it goes on" wait_for 60 eval "[ \$(wc -l <'$SCRATCH/confirmed') -gt $((n + 3)) ]"
-		touch "$SCRATCH/stop"
-		check "$cut: without an error" wait $database || cat "$SCRATCH/database"
-		: >"$SCRATCH/confirmed"
-	done
-	exec {old}<&-
-fi
 check "umount" umount_qtfs $M
