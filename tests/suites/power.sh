@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# long
-# timeout: 3600
+# timeout: 600
 # guests: 2
 # trans: tcp pcie
 # expect-log: connection lost|connected again|has forgotten this client|is open again|has been waiting|no answer for
@@ -11,7 +10,7 @@
 
 D=/srv/power
 M=/mnt/power
-: "${CUTS:=20}" "${WRITERS:=3}"
+: "${CUTS:=3}" "${WRITERS:=3}"
 
 # Writes records to a file in place, and one file after the other; says which of them fsync() has confirmed.
 cat >"$SCRATCH/write.py" <<'PY'
