@@ -182,6 +182,7 @@ ssize_t qtfs_write_once(struct kiocb *iocb, struct iov_iter *from)
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_WRITE,
 		.file = qtfs_file(file),
+		.inode = inode,
 		.body = &body,
 		.reply = &rep,
 	};

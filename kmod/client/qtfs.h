@@ -277,7 +277,7 @@ static inline void qtfs_unstable_settle(struct inode *inode)
 }
 
 /* replay.c */
-int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc);
+int qtfs_replay_begin(struct qtfs_session *session, struct qtfs_rpc *rpc);
 int qtfs_replay_result(struct qtfs_session *session, struct qtfs_rpc *rpc, int error);
 
 /* watch.c */

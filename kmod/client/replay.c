@@ -15,12 +15,15 @@
  *						made: type, owner, still empty; target; file
  *	RENAME			ENOENT		done, if the new name leads to the file
  *	RENAME (EXCHANGE)			repeated, if the old name leads to the file
- *	WRITE (APPEND, FIFO, sysfs ...),
+ *	WRITE (APPEND)				repeated, if the file is no longer than it was known
+ *						to be; done, if it is longer by what was to
+ *						be appended; else EIO
+ *	WRITE (FIFO, sysfs ...),
  *	FALLOCATE (COLLAPSE, INSERT),
  *	MOUNT, UMOUNT, PROCESS			never repeated: EIO
  *
- * Somebody else may have removed and made the same names in the meantime; nothing
- * tells that apart.
+ * Somebody else may have removed and made the same names in the meantime, or appended as
+ * much; nothing tells that apart.
  */
 #include "qtfs.h"
 
@@ -61,8 +64,65 @@ static bool is_stream(const struct qtfs_file *qf)
 	return qf->flags & (QTFS_OPENED_UNCACHED | QTFS_OPENED_STREAM);
 }
 
+/* Asks for the attributes of the file that @rpc writes to, by whatever name it has here. */
+static int look_at_file(struct qtfs_session *session, struct qtfs_rpc *rpc, struct qtfs_attr *attr)
+{
+	struct dentry *dentry = qtfs_find_alias(rpc->inode);
+	struct qtfs_attr_rep rep;
+	struct qtfs_rpc getattr = { .op = QTFS_OP_GETATTR, .dentry = dentry, .reply = &rep };
+	int error;
+
+	if (!dentry)
+		return -EIO;
+	error = qtfs_rpc_call(session, &getattr);
+	dput(dentry);
+	if (error)
+		return error;
+	*attr = rep.attr;
+	rpc->age = getattr.age;
+	return qtfs_same_file(rpc->inode, attr) ? 0 : -EIO;
+}
+
+/* What was written with O_SYNC is to be on the disk. */
+static int sync_written(struct qtfs_session *session, const struct qtfs_rpc *rpc)
+{
+	const struct qtfs_write *write = rpc->body;
+	struct qtfs_fsync body = {};
+	struct qtfs_rpc fsync = { .op = QTFS_OP_FSYNC, .file = rpc->file, .body = &body };
+
+	if (!(write->flags & cpu_to_le32(QTFS_WRITE_SYNC | QTFS_WRITE_DSYNC)))
+		return 0;
+	if (!(write->flags & cpu_to_le32(QTFS_WRITE_SYNC)))
+		body.flags = cpu_to_le32(QTFS_FSYNC_DATA);
+	return qtfs_rpc_call(session, &fsync);
+}
+
+/* Whether @rpc has appended; its offset is where the file ended, as far as was known here. */
+static int append_begin(struct qtfs_session *session, struct qtfs_rpc *rpc)
+{
+	const struct qtfs_write *write = rpc->body;
+	struct qtfs_write_rep *rep = rpc->reply;
+	u64 before = le64_to_cpu(write->offset);
+	struct qtfs_attr attr;
+	int error;
+
+	error = look_at_file(session, rpc, &attr);
+	if (error)
+		return error;
+	if (le64_to_cpu(attr.size) <= before)
+		return 1;
+	if (le64_to_cpu(attr.size) != before + rpc->out_len)
+		return -EIO;
+	*rep = (struct qtfs_write_rep){
+		.end = attr.size,
+		.count = cpu_to_le32(rpc->out_len),
+		.attr = attr,
+	};
+	return sync_written(session, rpc);
+}
+
 /* Whether @rpc may be repeated: 1, 0 if it was done, or the error that it ends with. */
-int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc)
+int qtfs_replay_begin(struct qtfs_session *session, struct qtfs_rpc *rpc)
 {
 	const struct qtfs_fallocate *fallocate = rpc->body;
 	const struct qtfs_rename *rename = rpc->body;
@@ -70,8 +130,10 @@ int qtfs_replay_begin(struct qtfs_session *session, const struct qtfs_rpc *rpc)
 
 	switch (rpc->op) {
 	case QTFS_OP_WRITE:
-		return (write->flags & cpu_to_le32(QTFS_WRITE_APPEND)) || is_stream(rpc->file) ?
-		       -EIO : 1;
+		if (is_stream(rpc->file))
+			return -EIO;
+		return write->flags & cpu_to_le32(QTFS_WRITE_APPEND) ?
+		       append_begin(session, rpc) : 1;
 	case QTFS_OP_FALLOCATE:
 		return fallocate->mode & cpu_to_le32(FALLOC_FL_COLLAPSE_RANGE |
 						     FALLOC_FL_INSERT_RANGE) ? -EIO : 1;

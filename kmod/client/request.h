@@ -87,7 +87,7 @@ struct qtfs_rpc {
 	u64 from_open;
 	u64 epoch;			/* of the session that these are of */
 	u64 of_epoch;			/* must be: else -ESTALE; 0: any */
-	struct inode *inode;		/* RENAME: what is renamed */
+	struct inode *inode;		/* RENAME: what is renamed; WRITE: the file */
 	const void *body;		/* as large as the operation's in ops.h */
 	void *reply;			/* likewise; may be NULL */
 	struct qtfs_name name[2];

@@ -19,7 +19,7 @@ import os, sys
 m, said = sys.argv[1], open(sys.argv[2], "w", buffering=1)
 os.mkdir(m)
 base = os.open(m + "/base", os.O_RDWR | os.O_CREAT, 0o644)
-log = os.open(m + "/log", os.O_WRONLY | os.O_CREAT, 0o644) # not O_APPEND: what is under way then ends with EIO (replay.c)
+log = os.open(m + "/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_DSYNC, 0o644)
 os.pwrite(base, bytes(4096 * 64), 0)
 os.fsync(base)
 os.fsync(os.open(m, os.O_RDONLY))
@@ -34,7 +34,6 @@ while not os.path.exists(sys.argv[3]):
     os.fsync(made)
     os.close(made)
     os.write(log, b"%08d\n" % n)
-    os.fdatasync(log)
     said.write("%d\n" % n)
 os.close(base)
 PY

@@ -209,4 +209,53 @@ check "a restart while a file is written" restart
 check "the writer goes on" wait $writer
 is "and all of it is there" "$(S "md5sum <$D/data")" "$(md5sum <"$SCRATCH/data")"
 
+# ---- appending: by the file's length it is told whether it was done ----
+append() { # TEXT [sync]
+	python3 -c 'import os, sys
+flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (os.O_SYNC if sys.argv[3:] else 0)
+print(os.write(os.open(sys.argv[1], flags, 0o644), sys.argv[2].encode()))' $M/appended "$@" 2>&1
+}
+holds() { [ "$(S "cat $D/appended")" = "$1" ]; }
+is_sent() { grep -q ' WRITE ' /sys/kernel/debug/qtfs/*/ops; }
+append 0 >/dev/null
+if [ -e /sys/kernel/debug/qtfs/fault ]; then
+	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
+	append 1 >"$SCRATCH/appended" &
+	appender=$!
+	check "an append is done and not answered" wait_for 10 holds 01
+	check "the server is restarted" restart
+	wait $appender
+	is "it has succeeded" "$(cat "$SCRATCH/appended")" 1
+	check "and is there once" holds 01
+
+	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
+	append 2 sync >"$SCRATCH/appended" &
+	appender=$!
+	check "so is one with O_SYNC" wait_for 10 holds 012
+	check "the server is restarted, too" restart
+	wait $appender
+	is "it has succeeded, too" "$(cat "$SCRATCH/appended")" 1
+	check "and is there once, too" holds 012
+
+	echo tx_drop op=WRITE >/sys/kernel/debug/qtfs/fault
+	append 3 >"$SCRATCH/appended" &
+	appender=$!
+	check "an append is lost on its way" wait_for 10 is_sent
+	echo clear >/sys/kernel/debug/qtfs/fault
+	check "and the server is restarted" restart
+	wait $appender
+	is "it has succeeded nevertheless" "$(cat "$SCRATCH/appended")" 1
+	check "and is there" holds 0123
+
+	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
+	append 4 >"$SCRATCH/appended" &
+	appender=$!
+	check "an append is done" wait_for 10 holds 01234
+	check "and somebody else appends" S "printf other >>$D/appended"
+	check "before the restart" restart
+	wait $appender
+	is "then it can't be told" "$(grep -o 'Input/output error' "$SCRATCH/appended")" "Input/output error"
+	check "and nothing is doubled" holds 01234other
+fi
+
 check "umount" umount_qtfs $M
