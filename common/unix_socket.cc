@@ -3,6 +3,7 @@
 #include "unix_socket.hh"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <sys/stat.h>
 
@@ -34,13 +35,73 @@ std::error_code call_with(Call call, int socket, std::string_view path)
   return {};
 }
 
-void put_one(cmsghdr &header, int type, const void *data, std::size_t size)
-{
-  header.cmsg_level = SOL_SOCKET;
-  header.cmsg_type = type;
-  header.cmsg_len = CMSG_LEN(size);
-  std::memcpy(CMSG_DATA(&header), data, size);
-}
+// Descriptors and ids, as the kernel wants them beside a message.
+class Control {
+public:
+  // For sendmsg() and recvmsg(), which have to come while this lives.
+  void fill(msghdr &message, const UnixExtras &extras)
+  {
+    std::size_t used = 0;
+
+    if (extras.rights.empty() && !extras.sender)
+      return;
+    bytes_ = {};
+    make_room(message);
+    cmsghdr *at = CMSG_FIRSTHDR(&message);
+    if (!extras.rights.empty()) {
+      put(*at, SCM_RIGHTS, extras.rights.data(), extras.rights.size_bytes());
+      used += CMSG_SPACE(extras.rights.size_bytes());
+      at = CMSG_NXTHDR(&message, at);
+    }
+    if (extras.sender) {
+      put(*at, SCM_CREDENTIALS, &*extras.sender, sizeof(*extras.sender));
+      used += CMSG_SPACE(sizeof(*extras.sender));
+    }
+    message.msg_controllen = used;
+  }
+  void make_room(msghdr &message)
+  {
+    message.msg_control = bytes_.data();
+    message.msg_controllen = bytes_.size();
+  }
+
+  // What recvmsg() has brought.
+  static void take(msghdr &message, UnixMessage &received)
+  {
+    for (cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+      if (at->cmsg_level != SOL_SOCKET)
+        continue;
+      if (at->cmsg_type == SCM_CREDENTIALS)
+        std::memcpy(&received.sender.emplace(), CMSG_DATA(at), sizeof(ucred));
+      else if (at->cmsg_type == SCM_RIGHTS)
+        take_rights(*at, received.rights);
+    }
+    received.lost_rights = message.msg_flags & MSG_CTRUNC;
+  }
+
+private:
+  static void put(cmsghdr &header, int type, const void *data, std::size_t size)
+  {
+    header.cmsg_level = SOL_SOCKET;
+    header.cmsg_type = type;
+    header.cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(&header), data, size);
+  }
+
+  static void take_rights(cmsghdr &header, std::vector<Fd> &rights)
+  {
+    const std::size_t count = (header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (std::size_t i = 0; i < count; i++) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(&header) + i * sizeof(int), sizeof(fd));
+      rights.emplace_back(fd);
+    }
+  }
+
+  alignas(cmsghdr)
+    std::array<char, CMSG_SPACE(most_unix_rights * sizeof(int)) + CMSG_SPACE(sizeof(ucred))> bytes_;
+};
 
 } // namespace
 
@@ -121,56 +182,64 @@ Result<std::vector<gid_t>> unix_peer_groups(int socket)
   }
 }
 
-void Ancillary::put(msghdr &message, std::span<const int> rights,
-                    const std::optional<ucred> &sender)
+Result<std::size_t> unix_send(int socket, std::span<const iovec> parts, const UnixExtras &extras,
+                              int flags)
 {
-  std::size_t used = 0;
+  Control control;
+  msghdr message = {};
 
-  if (rights.empty() && !sender)
-    return;
-  bytes_ = {};
-  message.msg_control = bytes_.data();
-  message.msg_controllen = bytes_.size();
-  cmsghdr *at = CMSG_FIRSTHDR(&message);
-  if (!rights.empty()) {
-    put_one(*at, SCM_RIGHTS, rights.data(), rights.size_bytes());
-    used += CMSG_SPACE(rights.size_bytes());
-    at = CMSG_NXTHDR(&message, at);
+  message.msg_name = const_cast<std::byte *>(extras.address.data());
+  message.msg_namelen = static_cast<socklen_t>(extras.address.size());
+  message.msg_iov = const_cast<iovec *>(parts.data());
+  message.msg_iovlen = parts.size();
+  control.fill(message, extras);
+  for (;;) {
+    const ssize_t n = ::sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+    if (n >= 0)
+      return static_cast<std::size_t>(n);
+    if (errno != EINTR)
+      return last_error();
   }
-  if (sender) {
-    put_one(*at, SCM_CREDENTIALS, &*sender, sizeof(*sender));
-    used += CMSG_SPACE(sizeof(*sender));
-  }
-  message.msg_controllen = used;
 }
 
-void Ancillary::make_room(msghdr &message)
+Result<std::size_t> unix_send(int socket, std::string_view bytes, const UnixExtras &extras,
+                              int flags)
 {
-  message.msg_control = bytes_.data();
-  message.msg_controllen = bytes_.size();
+  const iovec part = {const_cast<char *>(bytes.data()), bytes.size()};
+
+  return unix_send(socket, std::span(&part, 1), extras, flags);
 }
 
-Ancillary::Received Ancillary::take(const msghdr &message)
+Result<UnixMessage> unix_receive(int socket, std::span<std::byte> room, int flags)
 {
-  auto *all = const_cast<msghdr *>(&message);
-  Received received;
+  iovec part = {room.data(), room.size()};
+  Control control;
+  UnixMessage received;
+  msghdr message = {};
 
-  for (cmsghdr *at = CMSG_FIRSTHDR(all); at; at = CMSG_NXTHDR(all, at)) {
-    if (at->cmsg_level != SOL_SOCKET)
+  for (;;) {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_name = &received.address;
+    message.msg_namelen = sizeof(received.address);
+    control.make_room(message);
+    const ssize_t n = ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR)
       continue;
-    if (at->cmsg_type == SCM_CREDENTIALS) {
-      std::memcpy(&received.sender.emplace(), CMSG_DATA(at), sizeof(ucred));
-    } else if (at->cmsg_type == SCM_RIGHTS) {
-      const std::size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (std::size_t i = 0; i < count; i++) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(fd));
-        received.rights.emplace_back(fd);
-      }
-    }
+    if (n < 0)
+      return last_error();
+    received.size = static_cast<std::size_t>(n);
+    received.address_length = message.msg_namelen;
+    Control::take(message, received); // or else nobody closed them
+    if (message.msg_flags & MSG_TRUNC)
+      return errno_code(EMSGSIZE);
+    return received;
   }
-  received.lost_rights = message.msg_flags & MSG_CTRUNC;
-  return received;
+}
+
+Result<UnixMessage> unix_receive(int socket, std::span<char> room, int flags)
+{
+  return unix_receive(socket, std::as_writable_bytes(room), flags);
 }
 
 } // namespace qtfs

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Unix sockets: their names, who is at the other end, and what goes with a message
-// beside its bytes.
+// Unix sockets: their names, who is at the other end, and messages with what goes with
+// them beside their bytes.
 
 #ifndef QTFS_UNIX_SOCKET_HH
 #define QTFS_UNIX_SOCKET_HH
 
-#include <array>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <vector>
 
@@ -39,28 +40,37 @@ Result<Fd, std::string> unix_listen(const std::string &path, mode_t mode);
 Result<ucred> unix_peer(int socket);
 Result<std::vector<gid_t>> unix_peer_groups(int socket);
 
-// Descriptors and ids that go with a message.
-class Ancillary {
-public:
-  static constexpr std::size_t most_rights = 253; // the kernel's SCM_MAX_FD
+// ---- messages: some bytes of a stream, or one message of another type ----
 
-  // For sendmsg(), which has to come while this lives.
-  void put(msghdr &message, std::span<const int> rights, const std::optional<ucred> &sender = {});
-  // For recvmsg(): the same.
-  void make_room(msghdr &message);
+inline constexpr std::size_t most_unix_rights = 253; // the kernel's SCM_MAX_FD
 
-  // What recvmsg() has brought.
-  struct Received {
-    std::vector<Fd> rights;
-    std::optional<ucred> sender;
-    bool lost_rights = false; // some couldn't be received
-  };
-  static Received take(const msghdr &message);
-
-private:
-  alignas(cmsghdr)
-    std::array<char, CMSG_SPACE(most_rights * sizeof(int)) + CMSG_SPACE(sizeof(ucred))> bytes_;
+// What goes with the bytes.
+struct UnixExtras {
+  std::span<const int> rights = {};
+  std::optional<ucred> sender = std::nullopt;
+  // To whom, as the kernel has told it; empty: to whom the socket is connected.
+  std::span<const std::byte> address = {};
 };
+
+// Returns how much was sent: all @parts, but for a stream that doesn't wait.  Nobody gets
+// SIGPIPE, or EINTR.
+Result<std::size_t> unix_send(int socket, std::span<const iovec> parts,
+                              const UnixExtras &extras = {}, int flags = 0);
+Result<std::size_t> unix_send(int socket, std::string_view bytes, const UnixExtras &extras = {},
+                              int flags = 0);
+
+struct UnixMessage {
+  std::size_t size = 0; // 0: also the end of a stream
+  std::vector<Fd> rights;
+  bool lost_rights = false;    // some couldn't be received
+  std::optional<ucred> sender; // where SO_PASSCRED asks for it
+  sockaddr_un address = {};
+  socklen_t address_length = 0;
+};
+
+// EMSGSIZE, and it is gone, if a message is longer than @room.  Never EINTR.
+Result<UnixMessage> unix_receive(int socket, std::span<std::byte> room, int flags = 0);
+Result<UnixMessage> unix_receive(int socket, std::span<char> room, int flags = 0);
 
 } // namespace qtfs
 

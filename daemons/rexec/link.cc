@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <sys/uio.h>
 
 #include "result.hh"
 #include "unix_socket.hh"
@@ -62,14 +61,11 @@ void Link::send(Type type, std::uint16_t stream, std::string_view body)
   std::size_t done = 0;
 
   if (unsent_.empty()) {
-    std::array<iovec, 2> parts = {{{const_cast<char *>(header.data()), header.size()},
-                                   {const_cast<char *>(body.data()), body.size()}}};
-    msghdr message = {};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    const ssize_t n = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::array<iovec, 2> parts = {{{const_cast<char *>(header.data()), header.size()},
+                                         {const_cast<char *>(body.data()), body.size()}}};
+    const Result<std::size_t> sent = unix_send(socket_.get(), parts, {}, MSG_DONTWAIT);
     // A connection that is broken says so to whoever reads it next.
-    done = n > 0 ? static_cast<std::size_t>(n) : 0;
+    done = sent ? *sent : 0;
     if (done == header.size() + body.size())
       return;
   }
@@ -85,20 +81,15 @@ void Link::send_request(std::string_view body, const std::vector<int> &descripto
   std::string bytes(header.data(), header.size());
   bytes += body;
 
-  iovec part = {bytes.data(), bytes.size()};
-  msghdr message = {};
-  Ancillary ancillary;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
   // The kernel says for the peer in any case who sends; a proxy may need to see it.
-  ancillary.put(message, descriptors, ucred{::getpid(), ::geteuid(), ::getegid()});
-
-  const ssize_t n = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (n <= 0) {
-    fail("it takes no request: " + last_error().message());
+  const Result<std::size_t> sent = unix_send(
+    socket_.get(), bytes,
+    {.rights = descriptors, .sender = ucred{::getpid(), ::geteuid(), ::getegid()}}, MSG_DONTWAIT);
+  if (!sent) {
+    fail("it takes no request: " + sent.error().message());
     return;
   }
-  unsent_.append(bytes, static_cast<std::size_t>(n));
+  unsent_.append(bytes, *sent);
   if (!unsent_.empty())
     watch_.want(EPOLLIN | EPOLLOUT);
 }
@@ -138,26 +129,19 @@ void Link::flush()
 void Link::receive()
 {
   std::array<char, receive_at_once> room;
-  iovec part = {room.data(), room.size()};
-  msghdr message = {};
-  Ancillary ancillary;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ancillary.make_room(message);
+  Result<UnixMessage> message = unix_receive(socket_.get(), std::span(room), MSG_DONTWAIT);
 
-  const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (n < 0 && transient(errno))
+  if (!message && message.error().value() == EAGAIN)
     return;
-  if (n <= 0) {
-    fail(n < 0 ? last_error().message() : "it was closed by the other side");
+  if (!message || !message->size) {
+    fail(message ? "it was closed by the other side" : message.error().message());
     return;
   }
-  Ancillary::Received with_it = Ancillary::take(message);
-  std::ranges::move(with_it.rights, std::back_inserter(descriptors_));
+  std::ranges::move(message->rights, std::back_inserter(descriptors_));
   if (!sender_)
-    sender_ = with_it.sender;
+    sender_ = message->sender;
 
-  const std::string_view bytes(room.data(), static_cast<std::size_t>(n));
+  const std::string_view bytes(room.data(), message->size);
   if (received_.empty()) {
     received_.assign(bytes.substr(parse(bytes)));
   } else {
@@ -168,7 +152,7 @@ void Link::receive()
     all.erase(0, used);
     received_ = std::move(all);
   }
-  if (is_open() && descriptors_.size() > (received_.empty() ? 0 : Ancillary::most_rights))
+  if (is_open() && descriptors_.size() > (received_.empty() ? 0 : most_unix_rights))
     fail("descriptors came that nobody asked for");
 }
 

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <vector>
 
-#include "local.hh"
 #include "place.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::uds {
 
@@ -94,12 +94,12 @@ bool send_answer(int channel, const Answer &answer)
     ready.error = errno;
   if (!send_answer(channel, ready) || ready.error)
     ::_exit(1);
-  // It blocks; receive_message() doesn't.
-  for (std::byte first; ::recv(channel, &first, 1, MSG_PEEK) > 0;) {
-    const Result<Datagram> request =
-      receive_message(channel, std::as_writable_bytes(std::span(room)));
+  for (;;) {
+    const Result<UnixMessage> request = unix_receive(channel, std::span(room));
     Answer answer = {0, EPROTO};
-    if (request && request->rights.size() == 2 && request->size > sizeof(answer.number)) {
+    if (!request || !request->size)
+      break;
+    if (request->rights.size() == 2 && request->size > sizeof(answer.number)) {
       std::memcpy(&answer.number, room.data(), sizeof(answer.number));
       answer.error =
         bind_as(request->rights[0].get(), request->rights[1].get(),
@@ -160,18 +160,13 @@ std::error_code Binder::bind(int socket, int directory, const std::string &path)
 {
   const std::array<int, 2> fds = {socket, directory};
   std::uint32_t number = ++last_;
-  std::array<iovec, 2> parts = {
+  const std::array<iovec, 2> parts = {
     {{&number, sizeof(number)}, {const_cast<char *>(path.data()), path.size()}}};
-  msghdr message = {};
-  Ancillary ancillary;
 
   if (path.size() > longest_unix_path)
     return errno_code(ENAMETOOLONG);
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  ancillary.put(message, fds);
-  if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) < 0)
-    return last_error();
+  if (const auto sent = unix_send(channel_.get(), parts, {.rights = fds}); !sent)
+    return sent.error();
   return receive_answer(channel_.get(), number);
 }
 

@@ -8,26 +8,11 @@ namespace qtfs::uds {
 
 namespace {
 
-Result<std::size_t> send_message(int socket, Span data, std::span<const int> rights,
-                                 const std::optional<ucred> &caller, const sockaddr_un *address,
-                                 socklen_t length)
+Result<std::size_t> send_message(int socket, Span data, const UnixExtras &extras)
 {
-  iovec part = {const_cast<std::byte *>(data.data()), data.size()};
-  msghdr message = {};
-  Ancillary ancillary;
+  const iovec part = {const_cast<std::byte *>(data.data()), data.size()};
 
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_name = const_cast<sockaddr_un *>(address);
-  message.msg_namelen = length;
-  ancillary.put(message, rights, caller);
-  for (;;) {
-    const ssize_t n = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0)
-      return static_cast<std::size_t>(n);
-    if (errno != EINTR)
-      return last_error();
-  }
+  return unix_send(socket, std::span(&part, 1), extras, MSG_DONTWAIT);
 }
 
 // How many bytes there are, up to the end of the first message with descriptors;
@@ -77,7 +62,7 @@ private:
 
   static Result<Received> receive_some(int socket, std::span<std::byte> room)
   {
-    Result<Datagram> some = receive_message(socket, room);
+    Result<UnixMessage> some = unix_receive(socket, room, MSG_DONTWAIT);
     if (!some)
       return some.error();
     return Received{some->size, std::move(some->rights), some->lost_rights, some->size == 0};
@@ -153,7 +138,7 @@ public:
   {
     if (may_pass_)
       return pieces_.receive(fd_.get(), room);
-    Result<Datagram> message = receive_message(fd_.get(), room);
+    Result<UnixMessage> message = unix_receive(fd_.get(), room, MSG_DONTWAIT);
     if (!message)
       return message.error();
 
@@ -168,12 +153,12 @@ public:
 
   Result<std::size_t> send(Span data, std::span<const int> rights) override
   {
-    Result<std::size_t> sent = send_message(fd_.get(), data, rights, caller_, nullptr, 0);
+    Result<std::size_t> sent = send_message(fd_.get(), data, {rights, caller_});
 
     // Who may not speak for others speaks for himself; nor do all families know that.
     if (!sent && caller_ && (sent.error().value() == EPERM || sent.error().value() == EINVAL)) {
       caller_.reset();
-      sent = send_message(fd_.get(), data, rights, caller_, nullptr, 0);
+      sent = send_message(fd_.get(), data, {rights, caller_});
     }
     return sent;
   }
@@ -289,7 +274,9 @@ public:
   {
     if (length_ <= sizeof(sa_family_t)) // from a socket without a name: nobody can answer
       return data.size();
-    return send_message(socket_, data, rights, std::nullopt, &address_, length_);
+    return send_message(
+      socket_, data,
+      {.rights = rights, .address = std::as_bytes(std::span(&address_, 1)).first(length_)});
   }
 
   void shut(bool, bool) override {}
@@ -318,33 +305,6 @@ private:
 };
 
 } // namespace
-
-Result<Datagram> receive_message(int socket, std::span<std::byte> room)
-{
-  iovec part = {room.data(), room.size()};
-  Ancillary ancillary;
-  Datagram datagram;
-  msghdr message = {};
-
-  for (;;) {
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_name = &datagram.address;
-    message.msg_namelen = sizeof(datagram.address);
-    ancillary.make_room(message);
-    const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return last_error();
-    datagram.size = static_cast<std::size_t>(n);
-    datagram.address_length = message.msg_namelen;
-    static_cast<Ancillary::Received &>(datagram) = Ancillary::take(message);
-    if (message.msg_flags & MSG_TRUNC)
-      return errno_code(EMSGSIZE);
-    return datagram;
-  }
-}
 
 std::unique_ptr<Local> local_socket(Fd fd, SocketType type, const std::optional<ucred> &caller)
 {

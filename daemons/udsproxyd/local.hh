@@ -63,16 +63,6 @@ std::unique_ptr<Local> local_held(Fd fd);
 // Sends datagrams from @socket, which outlives it, to @address.
 std::unique_ptr<Local> local_reply(int socket, const sockaddr_un &address, socklen_t length);
 
-// One message or some bytes, with descriptors and, where the socket passes them,
-// the sender's ids and address.
-struct Datagram : Ancillary::Received {
-  std::size_t size = 0;
-  sockaddr_un address = {};
-  socklen_t address_length = 0;
-};
-
-Result<Datagram> receive_message(int socket, std::span<std::byte> room);
-
 } // namespace qtfs::uds
 
 #endif

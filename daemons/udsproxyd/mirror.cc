@@ -139,7 +139,7 @@ void Mirror::receive()
 {
   for (unsigned i = 0; i < at_once && !held_; i++) {
     static std::vector<std::byte> room(max_message);
-    Result<Datagram> datagram = receive_message(socket_.get(), room);
+    Result<UnixMessage> datagram = unix_receive(socket_.get(), room, MSG_DONTWAIT);
     if (!datagram && datagram.error().value() == EMSGSIZE) {
       spdlog::warn("{}: a message of more than {} bytes can't be passed", announcement_.path,
                    max_message);
@@ -170,7 +170,7 @@ bool Mirror::pass_on()
   return true;
 }
 
-Stream *Mirror::stream_for(const Datagram &datagram)
+Stream *Mirror::stream_for(const UnixMessage &datagram)
 {
   Link *link = mirrors_.link();
   if (!link)

@@ -64,7 +64,7 @@ private:
   void receive();
   bool pass_on();
   void connect(Fd socket, Caller caller);
-  Stream *stream_for(const Datagram &datagram);
+  Stream *stream_for(const UnixMessage &datagram);
   void drop_idle();
 
   Mirrors &mirrors_;
@@ -78,7 +78,7 @@ private:
   // Of datagrams.
   std::map<Source, std::uint32_t> streams_;
   struct Held {
-    Datagram datagram;
+    UnixMessage datagram;
     Bytes data;
   };
   std::optional<Held> held_; // that its stream has no room for

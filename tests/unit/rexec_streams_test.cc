@@ -6,7 +6,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
@@ -15,6 +14,7 @@
 #include <termios.h>
 
 #include "streams.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
@@ -345,21 +345,9 @@ TEST_F(StreamsTest, DescriptorsThatNobodyAskedForEndTheLink)
   const Pipe pipe;
   std::array<char, header_size + 4> bytes;
   put_header(bytes.data(), {4, Type::Credit, 0, 0});
-  iovec part = {bytes.data(), bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr *rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  const int fd = pipe.reader.get();
-  std::memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+  const std::array rights = {pipe.reader.get()};
 
-  ASSERT_GT(::sendmsg(a->link.fd(), &message, 0), 0);
+  ASSERT_TRUE(unix_send(a->link.fd(), {bytes.data(), bytes.size()}, {.rights = rights}));
   EXPECT_TRUE(run_until([&] { return b->closed; }));
 }
 

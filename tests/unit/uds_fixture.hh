@@ -24,6 +24,7 @@
 #include "control.hh"
 #include "fd.hh"
 #include "frame.hh"
+#include "read_all.hh"
 #include "unix_socket.hh"
 
 namespace qtfs::uds::test {
@@ -107,8 +108,9 @@ private:
 
 inline std::string read_file(const std::string &name)
 {
-  std::ifstream file(name);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const Result<std::string> text = qtfs::read_file(name);
+
+  return text ? *text : std::string();
 }
 
 inline std::string unused_port()
@@ -169,32 +171,18 @@ inline std::string receive(int fd, int ms = 20000)
 // Descriptors, with a byte each.
 inline void pass(int socket, int fd)
 {
-  char byte = 'p';
-  iovec part = {&byte, 1};
-  msghdr message = {};
-  Ancillary ancillary;
-
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ancillary.put(message, std::array{fd});
-  EXPECT_EQ(::sendmsg(socket, &message, MSG_NOSIGNAL), 1);
+  EXPECT_TRUE(unix_send(socket, "p", {.rights = std::array{fd}}));
 }
 
 inline Fd receive_fd(int socket)
 {
-  char byte = 0;
-  iovec part = {&byte, 1};
-  msghdr message = {};
-  Ancillary ancillary;
-
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ancillary.make_room(message);
+  std::array<char, 1> byte;
   pollfd poll = {socket, POLLIN, 0};
-  if (::poll(&poll, 1, 60000) != 1 || ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
+
+  if (::poll(&poll, 1, 60000) != 1)
     return {};
-  Ancillary::Received got = Ancillary::take(message);
-  return got.rights.size() == 1 ? std::move(got.rights[0]) : Fd();
+  Result<UnixMessage> got = unix_receive(socket, std::span(byte));
+  return got && got->rights.size() == 1 ? std::move(got->rights[0]) : Fd();
 }
 
 class Proxies : public testing::Test {

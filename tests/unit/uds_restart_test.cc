@@ -87,22 +87,14 @@ private:
   bool receive()
   {
     std::array<char, 4096> text;
-    iovec part = {text.data(), text.size()};
-    msghdr message = {};
-    Ancillary ancillary;
-
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    ancillary.make_room(message);
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0)
+    Result<UnixMessage> got = unix_receive(socket_.get(), std::span(text), MSG_DONTWAIT);
+    if (!got)
       return false;
-    Ancillary::Received got = Ancillary::take(message);
-    const std::string said(text.data(), static_cast<std::size_t>(n));
+    const std::string said(text.data(), got->size);
     const std::size_t at = said.find("FDNAME=");
     const std::string name = said.substr(at + 7, said.find('\n', at) - at - 7);
-    if (said.starts_with("FDSTORE=1") && got.rights.size() == 1)
-      kept_[name] = std::move(got.rights[0]);
+    if (said.starts_with("FDSTORE=1") && got->rights.size() == 1)
+      kept_[name] = std::move(got->rights[0]);
     else if (said.starts_with("FDSTOREREMOVE=1"))
       kept_.erase(name);
     return true;

@@ -29,33 +29,6 @@ struct Pair {
   }
 };
 
-ssize_t send_with(int socket, std::string_view text, std::span<const int> rights,
-                  const std::optional<ucred> &sender)
-{
-  iovec part = {const_cast<char *>(text.data()), text.size()};
-  msghdr message = {};
-  Ancillary ancillary;
-
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ancillary.put(message, rights, sender);
-  return ::sendmsg(socket, &message, 0);
-}
-
-Ancillary::Received receive(int socket)
-{
-  std::array<char, 16> room;
-  iovec part = {room.data(), room.size()};
-  msghdr message = {};
-  Ancillary ancillary;
-
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ancillary.make_room(message);
-  EXPECT_GT(::recvmsg(socket, &message, MSG_CMSG_CLOEXEC), 0);
-  return Ancillary::take(message);
-}
-
 } // namespace
 
 TEST(UnixSocketTest, ListensWithItsModeInADirectoryThatItMakes)
@@ -139,25 +112,82 @@ TEST(UnixSocketTest, MessagesTakeDescriptorsAndIdsAlong)
   const std::array rights = {passed.here.get(), passed.there.get()};
   const int on = 1;
   ASSERT_EQ(::setsockopt(pair.there.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+  std::string first = "x", second = "yz";
+  const std::array<iovec, 2> parts = {{{first.data(), 1}, {second.data(), 2}}};
 
-  ASSERT_EQ(send_with(pair.here.get(), "x", rights, ucred{::getpid(), ::getuid(), ::getgid()}), 1);
-  const Ancillary::Received got = receive(pair.there.get());
-  ASSERT_EQ(got.rights.size(), 2U);
-  EXPECT_EQ(name_of_fd(got.rights[0].get()), name_of_fd(passed.here.get()));
-  EXPECT_EQ(name_of_fd(got.rights[1].get()), name_of_fd(passed.there.get()));
-  ASSERT_TRUE(got.sender);
-  EXPECT_EQ(got.sender->pid, ::getpid());
-  EXPECT_FALSE(got.lost_rights);
+  const Result<std::size_t> sent =
+    unix_send(pair.here.get(), parts, {rights, ucred{::getpid(), ::getuid(), ::getgid()}});
+  ASSERT_TRUE(sent) << sent.error().message();
+  EXPECT_EQ(*sent, 3U);
+  std::array<char, 16> room;
+  const Result<UnixMessage> got = unix_receive(pair.there.get(), std::span(room));
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(std::string_view(room.data(), got->size), "xyz");
+  ASSERT_EQ(got->rights.size(), 2U);
+  EXPECT_EQ(name_of_fd(got->rights[0].get()), name_of_fd(passed.here.get()));
+  EXPECT_EQ(name_of_fd(got->rights[1].get()), name_of_fd(passed.there.get()));
+  EXPECT_EQ(::fcntl(got->rights[0].get(), F_GETFD), FD_CLOEXEC);
+  ASSERT_TRUE(got->sender);
+  EXPECT_EQ(got->sender->pid, ::getpid());
+  EXPECT_FALSE(got->lost_rights);
 }
 
 TEST(UnixSocketTest, MessagesMayTakeNothingAlong)
 {
   const Pair pair;
+  std::array<char, 16> room;
 
-  ASSERT_EQ(send_with(pair.here.get(), "x", {}, {}), 1);
-  const Ancillary::Received got = receive(pair.there.get());
-  EXPECT_TRUE(got.rights.empty());
-  EXPECT_FALSE(got.sender);
+  ASSERT_TRUE(unix_send(pair.here.get(), "x"));
+  const Result<UnixMessage> got = unix_receive(pair.there.get(), std::span(room));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->size, 1U);
+  EXPECT_TRUE(got->rights.empty());
+  EXPECT_FALSE(got->sender);
+}
+
+TEST(UnixSocketTest, AMessageThatIsTooLongIsGoneWithWhatItBrought)
+{
+  const Pair pair(SOCK_SEQPACKET);
+  Pair passed;
+  const std::array rights = {passed.there.get()};
+  std::array<char, 3> room;
+
+  ASSERT_TRUE(unix_send(pair.here.get(), "four", {.rights = rights}));
+  ASSERT_TRUE(unix_send(pair.here.get(), "two"));
+  passed.there.reset();
+  EXPECT_EQ(unix_receive(pair.there.get(), std::span(room)).error().value(), EMSGSIZE);
+  char end;
+  EXPECT_EQ(::recv(passed.here.get(), &end, 1, MSG_DONTWAIT), 0) << "somebody still has it";
+  EXPECT_EQ(unix_receive(pair.there.get(), std::span(room))->size, 3U);
+}
+
+TEST(UnixSocketTest, DatagramsHaveAddresses)
+{
+  const test::TempDir dir;
+  const Fd asker(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Fd answerer(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::array<char, 16> room;
+  ASSERT_FALSE(unix_bind(asker.get(), dir / "asker"));
+  ASSERT_FALSE(unix_bind(answerer.get(), dir / "answerer"));
+  ASSERT_FALSE(unix_connect(asker.get(), dir / "answerer"));
+
+  ASSERT_TRUE(unix_send(asker.get(), "question"));
+  const Result<UnixMessage> got = unix_receive(answerer.get(), std::span(room));
+  ASSERT_TRUE(got);
+  const auto address = std::as_bytes(std::span(&got->address, 1)).first(got->address_length);
+  ASSERT_TRUE(unix_send(answerer.get(), "answer", {.address = address}));
+  EXPECT_EQ(unix_receive(asker.get(), std::span(room))->size, 6U);
+}
+
+TEST(UnixSocketTest, NobodyIsKilledByWhoHasGone)
+{
+  Pair pair;
+  std::array<char, 16> room;
+
+  EXPECT_EQ(unix_receive(pair.here.get(), std::span(room), MSG_DONTWAIT).error().value(), EAGAIN);
+  pair.there.reset();
+  EXPECT_EQ(unix_send(pair.here.get(), "x").error().value(), EPIPE);
+  EXPECT_EQ(unix_receive(pair.here.get(), std::span(room))->size, 0U);
 }
 
 } // namespace qtfs

@@ -5,7 +5,6 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -19,6 +18,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "unix_socket.hh"
+
 // Newer than the headers may be.
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -31,39 +32,6 @@ namespace {
 
 // So many calls at once; those of the host may take long.
 constexpr unsigned threads = 16;
-
-// Room for one descriptor beside a byte.
-struct Message {
-  char byte = 0;
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
-  msghdr header = {nullptr, 0, &part, 1, control.data(), control.size(), 0};
-};
-
-bool send_descriptor(int socket, int fd)
-{
-  Message message;
-  cmsghdr *control = CMSG_FIRSTHDR(&message.header);
-
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(sizeof(fd));
-  std::memcpy(CMSG_DATA(control), &fd, sizeof(fd));
-  return ::sendmsg(socket, &message.header, MSG_NOSIGNAL) == 1;
-}
-
-Fd receive_descriptor(int socket)
-{
-  Message message;
-  int fd = -1;
-
-  if (::recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC) != 1)
-    return {};
-  if (const cmsghdr *control = CMSG_FIRSTHDR(&message.header);
-      control && control->cmsg_type == SCM_RIGHTS)
-    std::memcpy(&fd, CMSG_DATA(control), sizeof(fd));
-  return Fd(fd);
-}
 
 Answer answer(const Task &task, const World &world, int call)
 {
@@ -168,10 +136,12 @@ void leave_the_caller(const World &world, int socket)
   struct stat space;
 
   leave_the_caller(world, socket.get());
-  const Fd listener = receive_descriptor(socket.get());
-  if (!listener ||
+  std::array<char, 1> byte;
+  Result<UnixMessage> message = unix_receive(socket.get(), std::span(byte));
+  if (!message || message->rights.size() != 1 ||
       ::fstatat(world.proc.get(), (std::to_string(program) + "/ns/mnt").c_str(), &space, 0) != 0)
     ::_exit(EXIT_FAILURE);
+  const Fd listener = std::move(message->rights[0]);
   world.space = space.st_ino;
   // Both go on on the same processor; only newer kernels can.
   ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
@@ -220,12 +190,15 @@ Result<Supervisor> Supervisor::start(World &&world)
 
 std::error_code Supervisor::take(Fd listener)
 {
+  const std::array rights = {listener.get()};
   char byte;
 
-  if (!send_descriptor(socket_.get(), listener.get()) ||
-      ::recv(socket_.get(), &byte, sizeof(byte), 0) != 1)
-    return errno_code(errno ? errno : EPIPE);
-  return {};
+  if (const auto sent = unix_send(socket_.get(), "l", {.rights = rights}); !sent)
+    return sent.error();
+  const ssize_t n = ::recv(socket_.get(), &byte, sizeof(byte), 0);
+  if (n == 1)
+    return {};
+  return n < 0 ? last_error() : errno_code(EPIPE);
 }
 
 } // namespace qtfs::qtrun
