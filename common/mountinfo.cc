@@ -3,9 +3,10 @@
 #include "mountinfo.hh"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <sys/sysmacros.h>
+
+#include "read_all.hh"
 
 namespace qtfs {
 
@@ -61,10 +62,9 @@ std::vector<MountInfo> parse_mountinfo(const std::string &text)
 
 std::vector<MountInfo> read_mountinfo()
 {
-  std::ostringstream text;
+  const Result<std::string> text = read_file("/proc/self/mountinfo");
 
-  text << std::ifstream("/proc/self/mountinfo").rdbuf();
-  return parse_mountinfo(text.str());
+  return text ? parse_mountinfo(*text) : std::vector<MountInfo>();
 }
 
 } // namespace qtfs

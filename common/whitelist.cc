@@ -3,12 +3,10 @@
 #include "whitelist.hh"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <iterator>
 #include <strings.h>
-#include <sys/stat.h>
 
-#include "fd.hh"
+#include "read_all.hh"
 #include "whitelist_parser.hh"
 
 namespace qtfs {
@@ -36,33 +34,6 @@ bool path_less(std::string_view a, std::string_view b)
 
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
                                       [&](char x, char y) { return rank(x) < rank(y); });
-}
-
-Result<std::string, std::error_code> read_regular(const std::string &file)
-{
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat st = {};
-
-  if (!fd || ::fstat(fd.get(), &st) != 0)
-    return last_error();
-  if (!S_ISREG(st.st_mode))
-    return errno_code(S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
-
-  std::string text;
-  std::array<char, 16384> chunk;
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), chunk.data(), chunk.size());
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return last_error();
-    if (n == 0)
-      return text;
-    text.append(chunk.data(), static_cast<std::size_t>(n));
-    if (text.size() > Whitelist::max_file)
-      return errno_code(EFBIG);
-  }
 }
 
 } // namespace
@@ -178,11 +149,11 @@ Result<Whitelist, Whitelist::Error> Whitelist::parse(std::string_view text, cons
 
 Result<std::string, Whitelist::Error> Whitelist::read(const std::string &file)
 {
-  Result<std::string, std::error_code> text = read_regular(file);
+  Result<RegularFile> found = read_regular(file, max_file);
 
-  if (!text)
-    return Error{file, 0, text.error().message(), text.error().value()};
-  return std::move(*text);
+  if (!found)
+    return Error{file, 0, found.error().message(), found.error().value()};
+  return std::move(found->text);
 }
 
 Result<Whitelist, Whitelist::Error> Whitelist::load(const std::string &file)

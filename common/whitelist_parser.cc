@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <strings.h>
 
+#include "normal_path.hh"
+
 namespace qtfs {
 
 namespace {
@@ -151,33 +153,15 @@ private:
     if (item.size() > Whitelist::max_path)
       return "item is longer than " + std::to_string(Whitelist::max_path) + " bytes";
     if (*section_ != Section::Kill || item.starts_with('/')) {
-      std::string reason = normalise(item);
-      if (!reason.empty())
-        return reason;
+      std::optional<std::string> path = normal_path(item);
+      if (!path)
+        return "path \"" + item +
+               (item.starts_with('/') ? R"(" has a ".." component)"
+                                      : R"(" doesn't begin with "/")");
+      item = std::move(*path);
     }
     const auto begin = static_cast<std::size_t>(whole.data() - text_.data());
     parsed_.items.push_back({*section_, std::move(item), line_, begin, begin + whole.size()});
-    return {};
-  }
-
-  // To the form that the kernel gives paths.
-  static std::string normalise(std::string &path)
-  {
-    if (path.front() != '/')
-      return "path \"" + path + R"(" doesn't begin with "/")";
-
-    std::string normal;
-    for (std::string_view rest = path; !rest.empty();) {
-      const std::size_t end = std::min(rest.find('/'), rest.size());
-      const std::string_view component = rest.substr(0, end);
-
-      if (component == "..")
-        return "path \"" + path + R"(" has a ".." component)";
-      if (!component.empty() && component != ".")
-        normal.append("/").append(component);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    path = normal.empty() ? "/" : std::move(normal);
     return {};
   }
 

@@ -2,9 +2,8 @@
 //
 // On whose behalf a thread calls the kernel.
 //
-// Linux keeps credentials per thread; it is the C library that makes a process
-// out of them.  So each thread has its own object of this class, made on the
-// thread itself, and the system calls are made directly.
+// Each thread has its own object of this class, made on the thread itself: see
+// thread_rights.hh.
 
 #ifndef QTFS_ENGINE_CREDENTIALS_HH
 #define QTFS_ENGINE_CREDENTIALS_HH

@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "call.hh"
+#include "proc_stat.hh"
+#include "read_all.hh"
 
 namespace qtfs::engine {
 
@@ -71,59 +73,13 @@ std::optional<Place> place_in_proc(std::string_view path)
   return place;
 }
 
-std::optional<std::string> read_at(int directory, const char *name)
-{
-  const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
-  std::string text(4096, '\0');
-  const ssize_t n = file ? ::read(file.get(), text.data(), text.size()) : -1;
-
-  if (n < 0)
-    return std::nullopt;
-  text.resize(static_cast<std::size_t>(n));
-  return text;
-}
-
-// Of /proc/PID/stat, whose second field, the name, may hold anything.
-struct Stat {
-  pid_t group = 0;
-  std::uint64_t start = 0;
-};
-
-std::optional<Stat> stat_in(int directory)
-{
-  const std::optional<std::string> text = read_at(directory, "stat");
-  const std::size_t name_end = text ? text->rfind(") ") : std::string::npos;
-
-  if (name_end == std::string::npos)
-    return std::nullopt;
-  std::string_view rest = std::string_view(*text).substr(name_end + 2);
-  Stat stat;
-  for (unsigned field = 3; field <= 22; field++) {
-    const std::size_t end = rest.find(' ');
-    const std::string_view word = rest.substr(0, end);
-
-    if (field == 5)
-      stat.group = number_of<pid_t>(word).value_or(0);
-    else if (field == 22)
-      stat.start = number_of<std::uint64_t>(word).value_or(0);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
-  if (!stat.start)
-    return std::nullopt;
-  return stat;
-}
-
-// The process that a thread is of, by /proc/TID/status.
+// The process that a thread is of.
 std::optional<pid_t> leader_in(int directory)
 {
-  constexpr std::string_view key = "\nTgid:\t";
-  const std::optional<std::string> text = read_at(directory, "status");
-  const std::size_t at = text ? text->find(key) : std::string::npos;
+  const Result<std::string> text = read_file_at(directory, "status");
+  const auto leader = text ? proc_status_value(*text, "Tgid") : std::nullopt;
 
-  if (at == std::string::npos)
-    return std::nullopt;
-  const std::string_view rest = std::string_view(*text).substr(at + key.size());
-  return number_of<pid_t>(rest.substr(0, rest.find('\n')));
+  return leader ? number_of<pid_t>(*leader) : std::nullopt;
 }
 
 // The path of the program; empty for what has none, as threads of the kernel.
@@ -178,8 +134,7 @@ int judge_process(Call &call, int directory, const char *tasks)
   if (!leader)
     return ESRCH;
   // A thread has a name of its own; what counts is its process's.
-  std::optional<std::string> name =
-    read_at(directory, (tasks + std::to_string(*leader) + "/comm").c_str());
+  Result<std::string> name = read_file_at(directory, tasks + std::to_string(*leader) + "/comm");
   if (!name || name->empty())
     return ESRCH;
   if (name->ends_with('\n'))
@@ -207,7 +162,8 @@ int judge_group(Call &call, pid_t group)
     if (!number_of<pid_t>(entry->d_name))
       continue;
     const Fd process(look_up(fd, entry->d_name));
-    const std::optional<Stat> stat = process ? stat_in(process.get()) : std::nullopt;
+    const std::optional<ProcStat> stat =
+      process ? read_proc_stat(process.get(), "stat") : std::nullopt;
     if (!stat || stat->group != group)
       continue;
     const int verdict = judge_process(call, process.get(), "task/");
@@ -315,7 +271,7 @@ int limit(Call &call, pid_t id)
 int exec_process(Call &call)
 {
   const std::uint32_t what = le(call.slot.body<qtfs_process>().what);
-  std::optional<Stat> stat;
+  std::optional<ProcStat> stat;
   int verdict = ESRCH;
 
   if (what == QTFS_PROCESS_KILL_GROUP)
@@ -329,7 +285,7 @@ int exec_process(Call &call)
   {
     const Sight sight(call.credentials);
 
-    stat = stat_in(call.slot.node());
+    stat = read_proc_stat(call.slot.node(), "stat");
     if (stat)
       verdict = judge_process(call, call.slot.node(), place->thread ? "../" : "task/");
   }

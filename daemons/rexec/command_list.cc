@@ -6,13 +6,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <memory>
 #include <optional>
 #include <sys/stat.h>
 
-#include "fd.hh"
+#include "read_all.hh"
 
 namespace qtfs::rexec {
 
@@ -142,27 +141,16 @@ bool argument_matches(const std::string &pattern, const std::string &argument)
 
 Result<CommandList, std::string> CommandList::load(const std::string &file)
 {
-  const auto failed = [&](int error) { return file + ": " + errno_code(error).message(); };
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat st;
+  const Result<RegularFile> found = read_regular(file, max_file);
 
-  if (!fd || ::fstat(fd.get(), &st) != 0)
-    return failed(errno);
-  if (!S_ISREG(st.st_mode))
+  if (!found && found.error().value() == EFBIG)
+    return file + ": it is longer than " + std::to_string(max_file) + " bytes";
+  if (!found && (found.error().value() == EINVAL || found.error().value() == EISDIR))
     return file + ": it is no regular file";
-
-  std::string text;
-  std::array<char, 16384> chunk;
-  for (ssize_t n; (n = ::read(fd.get(), chunk.data(), chunk.size())) != 0;) {
-    if (n < 0)
-      return failed(errno);
-    text.append(chunk.data(), static_cast<std::size_t>(n));
-    if (text.size() > max_file)
-      return file + ": it is longer than " + std::to_string(max_file) + " bytes";
-  }
-
-  Result<CommandList, std::string> list = parse(text, file);
-  if (list && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH))))
+  if (!found)
+    return file + ": " + found.error().message();
+  Result<CommandList, std::string> list = parse(found->text, file);
+  if (list && (found->st.st_uid != 0 || (found->st.st_mode & (S_IWGRP | S_IWOTH))))
     list->warnings_.push_back(file + ": others than root can change it");
   return list;
 }

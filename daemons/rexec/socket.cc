@@ -3,9 +3,9 @@
 #include "socket.hh"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <memory>
 
+#include "read_all.hh"
 #include "unix_socket.hh"
 
 namespace qtfs::rexec {
@@ -67,12 +67,9 @@ Result<Fd, std::string> connect_to_other()
 
 std::string this_machine()
 {
-  const Fd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  std::string id(36, '\0');
+  const Result<std::string> id = read_file("/proc/sys/kernel/random/boot_id");
 
-  if (!fd || ::read(fd.get(), id.data(), id.size()) != static_cast<ssize_t>(id.size()))
-    return {};
-  return id;
+  return id ? id->substr(0, id->find('\n')) : std::string();
 }
 
 std::string socket_of(const std::string &machine)

@@ -2,15 +2,13 @@
 
 #include "key.hh"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
 #include <string_view>
 #include <sys/random.h>
-#include <sys/stat.h>
 
-#include "fd.hh"
+#include "read_all.hh"
 
 namespace qtfs::uds {
 
@@ -28,23 +26,20 @@ const std::uint8_t *octets(Span bytes)
 Result<Key, std::string> Key::load(const std::string &file)
 {
   const auto wrong = [&](std::string_view why) { return fmt::format("{}: {}", file, why); };
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat st;
+  const Result<RegularFile> found = read_regular(file, most);
+  const int error = found ? 0 : found.error().value();
   Key key;
 
-  if (!fd || ::fstat(fd.get(), &st) != 0)
-    return wrong(last_error().message());
-  if (!S_ISREG(st.st_mode))
+  if (error == EISDIR || error == EINVAL)
     return wrong("a key is in a regular file");
-  if (st.st_mode & 077)
+  if (error && error != EFBIG)
+    return wrong(found.error().message());
+  if (found && found->st.st_mode & 077)
     return wrong("others may use this key (chmod 600)");
-  key.bytes_.resize(most + 1);
-  const ssize_t n = ::read(fd.get(), key.bytes_.data(), key.bytes_.size());
-  if (n < 0)
-    return wrong(last_error().message());
-  if (static_cast<std::size_t>(n) < least || static_cast<std::size_t>(n) > most)
+  if (error || found->text.size() < least)
     return wrong(fmt::format("a key has {} to {} bytes (head -c 32 /dev/urandom)", least, most));
-  key.bytes_.resize(static_cast<std::size_t>(n));
+  const Span bytes = std::as_bytes(std::span(found->text));
+  key.bytes_.assign(bytes.begin(), bytes.end());
   return key;
 }
 

@@ -11,6 +11,7 @@
 
 #include "mountinfo.hh"
 #include "proc_path.hh"
+#include "thread_rights.hh"
 
 namespace qtfs::uds {
 
@@ -26,15 +27,13 @@ std::string path_of_fd(int fd)
 // The C library's functions change all threads, and so wait for one that is stuck.
 bool become(uid_t uid, gid_t gid, const std::vector<gid_t> &groups)
 {
-  constexpr auto same = static_cast<uid_t>(-1);
-
   // Who comes back needs his rights first, who goes needs them last.
-  if (uid == 0 && ::syscall(SYS_setresuid, same, uid, same) != 0)
+  if (uid == 0 && ::syscall(SYS_setresuid, no_id, uid, no_id) != 0)
     return false;
-  if (::syscall(SYS_setgroups, groups.size(), groups.data()) != 0 && !(uid == 0 && errno == EPERM))
+  if (!set_thread_groups(groups) && !(uid == 0 && errno == EPERM))
     return false;
-  return ::syscall(SYS_setresgid, same, gid, same) == 0 &&
-         (uid == 0 || ::syscall(SYS_setresuid, same, uid, same) == 0);
+  return ::syscall(SYS_setresgid, no_id, gid, no_id) == 0 &&
+         (uid == 0 || ::syscall(SYS_setresuid, no_id, uid, no_id) == 0);
 }
 
 } // namespace

@@ -2,7 +2,6 @@
 
 #include "audit.hh"
 
-#include <array>
 #include <fcntl.h>
 #include <fstream>
 #include <sstream>
@@ -10,6 +9,7 @@
 
 #include "engine_fixture.hh"
 #include "json.hh"
+#include "read_all.hh"
 
 namespace qtfs::test {
 
@@ -74,15 +74,13 @@ TEST(Audit, CountsWhatItDrops)
     audit->record(fake.slot());
 
   std::thread end([&] { audit.reset(); });
-  std::string text;
-  std::array<char, 65536> chunk;
-  for (ssize_t n; (n = ::read(from.get(), chunk.data(), chunk.size())) > 0;)
-    text.append(chunk.data(), static_cast<std::size_t>(n));
+  const Result<std::string> text = read_all(from.get());
   end.join();
+  ASSERT_TRUE(text);
 
   std::size_t told = 0;
   std::size_t dropped = 0;
-  std::istringstream in(text);
+  std::istringstream in(*text);
   for (std::string line; std::getline(in, line);) {
     const std::optional<Json> json = Json::parse(line);
     ASSERT_TRUE(json) << line;

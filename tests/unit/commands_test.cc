@@ -3,9 +3,9 @@
 #include "commands.hh"
 
 #include <fstream>
-#include <sstream>
 
 #include "engine_fixture.hh"
+#include "read_all.hh"
 
 namespace qtfs::test {
 
@@ -22,12 +22,7 @@ protected:
   }
 
   Json ask(const std::string &request) { return *Json::parse(commands_.answer(request)); }
-  std::string content() const
-  {
-    std::ostringstream all;
-    all << std::ifstream(file_).rdbuf();
-    return all.str();
-  }
+  std::string content() const { return *read_file(file_); }
 
   TempDir dir_;
   std::string file_ = dir_ / "whitelist";

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "engine_fixture.hh"
+#include "proc_stat.hh"
+#include "read_all.hh"
 
 namespace qtfs::test {
 
@@ -21,12 +23,9 @@ using engine::Caller;
 // What the kernel thinks of the calling thread.
 std::string status_of_thread(std::string_view key)
 {
-  std::ifstream file("/proc/thread-self/status");
+  const std::string text = *read_file("/proc/thread-self/status");
 
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with(key))
-      return line.substr(key.size() + 2, line.find_last_not_of(' ') - key.size() - 1);
-  return {};
+  return std::string(proc_status_value(text, key).value_or(""));
 }
 
 std::uint64_t effective()

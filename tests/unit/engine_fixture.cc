@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <sys/sysmacros.h>
 #include <thread>
 #include <unistd.h>
 
 #include "bytes.hh"
+#include "read_all.hh"
 
 namespace qtfs::test {
 
@@ -270,10 +270,9 @@ void EngineTest::write_file(const std::string &path, std::string_view text, mode
 
 std::string EngineTest::read_file(const std::string &path)
 {
-  std::ostringstream text;
+  const Result<std::string> text = qtfs::read_file(path);
 
-  text << std::ifstream(path).rdbuf();
-  return text.str();
+  return text ? *text : std::string();
 }
 
 bool EngineTest::exists(const std::string &path)

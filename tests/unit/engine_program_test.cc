@@ -2,7 +2,6 @@
 //
 // qtfs-engine as it is run, as far as that goes without the module.
 
-#include <array>
 #include <fcntl.h>
 #include <fstream>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine_fixture.hh"
+#include "read_all.hh"
 #include "whitelist.hh"
 
 namespace qtfs::test {
@@ -20,16 +20,6 @@ struct Ended {
   int status = -1;
   std::string said;
 };
-
-std::string read_all(int fd)
-{
-  std::string text;
-  std::array<char, 4096> chunk;
-
-  for (ssize_t n; (n = ::read(fd, chunk.data(), chunk.size())) > 0;)
-    text.append(chunk.data(), static_cast<std::size_t>(n));
-  return text;
-}
 
 constexpr int not_executed = 126;
 
@@ -60,7 +50,7 @@ Ended run(std::vector<std::string> args, uid_t uid = ::geteuid())
 
   Ended ended;
   int status = 0;
-  ended.said = read_all(output.get());
+  ended.said = *read_all(output.get());
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);
   ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return ended;

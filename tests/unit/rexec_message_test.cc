@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <sstream>
 
 #include "message.hh"
 #include "random.hh"
+#include "read_all.hh"
 
 namespace qtfs::rexec {
 
@@ -216,9 +215,7 @@ TEST(RexecMessage, TheFuzzersCorpusDoesNoHarm)
   unsigned files = 0;
 
   for (const auto &entry : std::filesystem::directory_iterator(REXEC_CORPUS)) {
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const std::string bytes = text.str();
+    const std::string bytes = *read_file(entry.path());
     files++;
     if (const Result<Request, std::string> request = parse_request(bytes)) {
       EXPECT_EQ(encode(*request).size(), bytes.size()) << entry.path();

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "read_all.hh"
 #include "write_all.hh"
 
 namespace qtfs::qtinfo {
@@ -51,16 +52,12 @@ void put_file(int fd, const std::string &root, const std::string &name)
 {
   put(fd, name + '\0');
   const Fd file(::open((root + name).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  std::string content;
-  std::array<char, 65536> chunk;
-  ssize_t n = -1;
+  const Result<std::string> content = file ? read_up_to(file.get(), most) : last_error();
 
-  while (file && content.size() < most && (n = ::read(file.get(), chunk.data(), chunk.size())) > 0)
-    content.append(chunk.data(), static_cast<std::size_t>(n));
-  if (!file || n < 0)
-    put(fd, std::string_view("-\0", 2));
+  if (content)
+    put(fd, "+" + std::to_string(content->size()) + '\0' + *content);
   else
-    put(fd, "+" + std::to_string(content.size()) + '\0' + content);
+    put(fd, std::string_view("-\0", 2));
 }
 
 void put_tree(int fd, const std::string &root, const std::string &name, int levels)

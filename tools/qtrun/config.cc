@@ -3,11 +3,11 @@
 #include "config.hh"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/core.h>
-#include <fstream>
 #include <optional>
-#include <sstream>
+
+#include "normal_path.hh"
+#include "read_all.hh"
 
 namespace qtfs::qtrun {
 
@@ -21,26 +21,6 @@ std::string_view trimmed(std::string_view text)
   if (begin == std::string_view::npos)
     return {};
   return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
-
-// Absolute, without empty components, "." and "..".
-std::optional<std::string> normalised(std::string_view path)
-{
-  std::string normal;
-
-  if (!path.starts_with('/'))
-    return std::nullopt;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view component = path.substr(0, end);
-
-    if (component == "..")
-      return std::nullopt;
-    if (!component.empty() && component != ".")
-      normal.append("/").append(component);
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return normal.empty() ? "/" : normal;
 }
 
 class Parser {
@@ -89,7 +69,7 @@ private:
       return fmt::format("there is no key \"{}\" in {}", name, section_);
     if (has_mount())
       return "Mount is there twice";
-    const std::optional<std::string> path = normalised(value);
+    const std::optional<std::string> path = normal_path(value);
     if (!path || *path == "/")
       return fmt::format("Mount: \"{}\" is not the absolute path of a mount", value);
     config_.mount = *path;
@@ -105,7 +85,7 @@ private:
       value.remove_prefix(std::min(end + 1, value.size()));
       if (item.empty())
         continue;
-      std::optional<std::string> path = normalised(item);
+      std::optional<std::string> path = normal_path(item);
       if (!path)
         return fmt::format(R"(Path: "{}" is not an absolute path without "..")", item);
       if (std::ranges::find(config_.places, *path, &Place::path) != config_.places.end())
@@ -140,12 +120,11 @@ Result<Config, std::string> parse_config(std::string_view text, const std::strin
 
 Result<Config, std::string> load_config(const std::string &file)
 {
-  std::ifstream stream(file);
-  std::ostringstream text;
+  const Result<std::string> text = read_file(file);
 
-  if (!stream || !(text << stream.rdbuf()))
-    return fmt::format("{}: {}", file, std::strerror(errno ? errno : EIO));
-  return parse_config(text.str(), file);
+  if (!text)
+    return fmt::format("{}: {}", file, text.error().message());
+  return parse_config(*text, file);
 }
 
 } // namespace qtfs::qtrun

@@ -13,6 +13,7 @@
 #include "ctl.h"
 #include "mountinfo.hh"
 #include "namer.hh"
+#include "read_all.hh"
 #include "wire.h"
 
 namespace qtfs::qtrun {
@@ -37,19 +38,12 @@ std::uint64_t pointer(const std::string &text)
   return text.empty() ? 0 : reinterpret_cast<std::uintptr_t>(text.c_str());
 }
 
-std::string text_of(const Fd &file)
-{
-  std::string text;
-  char chunk[4096];
-
-  for (ssize_t n; file && (n = ::read(file.get(), chunk, sizeof(chunk))) > 0;)
-    text.append(chunk, static_cast<std::size_t>(n));
-  return text;
-}
-
 std::vector<MountInfo> mounts_of(const Task &task)
 {
-  return parse_mountinfo(text_of(task.open_in_proc("mountinfo", O_RDONLY)));
+  const Fd file = task.open_in_proc("mountinfo", O_RDONLY);
+  const Result<std::string> text = file ? read_all(file.get()) : last_error();
+
+  return text ? parse_mountinfo(*text) : std::vector<MountInfo>();
 }
 
 struct MountArguments {

@@ -10,48 +10,22 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
-#include <sstream>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "answer.hh"
 #include "ctl.h"
+#include "proc_stat.hh"
 #include "wire.h"
 
 namespace qtfs::qtrun {
 
 namespace {
 
-std::string read_stat(int proc, pid_t pid)
+std::optional<ProcStat> stat_of(int proc, pid_t pid)
 {
-  const Fd file(::openat(proc, (std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text(1024, '\0');
-  const ssize_t n = file ? ::read(file.get(), text.data(), text.size()) : 0;
-
-  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return text;
-}
-
-struct Kin {
-  pid_t parent = 0;
-  pid_t group = 0;
-};
-
-// The name, in parentheses, may hold anything.
-std::optional<Kin> kin_of(int proc, pid_t pid)
-{
-  const std::string text = read_stat(proc, pid);
-  const std::size_t end = text.rfind(')');
-  Kin kin;
-  char state;
-
-  if (end == std::string::npos)
-    return std::nullopt;
-  std::istringstream rest(text.substr(end + 1));
-  if (!(rest >> state >> kin.parent >> kin.group))
-    return std::nullopt;
-  return kin;
+  return read_proc_stat(proc, std::to_string(pid) + "/stat");
 }
 
 ino_t space_of(int proc, const std::string &name)
@@ -69,8 +43,8 @@ bool belongs(const World &world, pid_t pid)
   for (int i = 0; pid > 1 && i < generations; i++) {
     if (space_of(proc, std::to_string(pid) + "/ns/mnt") == world.space)
       return true;
-    const std::optional<Kin> kin = kin_of(proc, pid);
-    pid = kin ? kin->parent : 0;
+    const std::optional<ProcStat> stat = stat_of(proc, pid);
+    pid = stat ? stat->parent : 0;
   }
   return false;
 }
@@ -88,8 +62,8 @@ bool group_belongs(const World &world, pid_t group)
 
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc())
       continue;
-    const std::optional<Kin> kin = kin_of(fd, pid);
-    if (kin && kin->group == group && belongs(world, pid))
+    const std::optional<ProcStat> stat = stat_of(fd, pid);
+    if (stat && stat->group == group && belongs(world, pid))
       return true;
   }
   return false;

@@ -5,74 +5,16 @@
 #include <array>
 #include <cstdlib>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sstream>
 #include <string_view>
-#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proc_stat.hh"
+#include "read_all.hh"
+
 namespace qtfs::qtrun {
-
-namespace {
-
-struct Capabilities {
-  std::uint64_t effective = 0;
-  std::uint64_t permitted = 0;
-};
-
-using CapData = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
-
-std::optional<Capabilities> capabilities_now()
-{
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  CapData data = {};
-
-  if (::syscall(SYS_capget, &header, data.data()) != 0)
-    return std::nullopt;
-  return Capabilities{data[0].effective | std::uint64_t{data[1].effective} << 32,
-                      data[0].permitted | std::uint64_t{data[1].permitted} << 32};
-}
-
-bool set_capabilities(std::uint64_t effective, std::uint64_t permitted)
-{
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  CapData data = {};
-
-  for (unsigned i = 0; i < data.size(); i++) {
-    data[i].effective = static_cast<__u32>((effective & permitted) >> (32 * i));
-    data[i].permitted = static_cast<__u32>(permitted >> (32 * i));
-  }
-  return ::syscall(SYS_capset, &header, data.data()) == 0;
-}
-
-// The calls that set these tell nothing but what was before; an id that nobody has changes
-// nothing and so tells what is.
-constexpr auto nobody = static_cast<uid_t>(-1);
-
-bool set_ids(uid_t uid, gid_t gid, const std::vector<gid_t> &groups)
-{
-  if (::syscall(SYS_setgroups, groups.size(), groups.data()) != 0)
-    return false;
-  ::setfsgid(gid);
-  ::setfsuid(uid);
-  return static_cast<gid_t>(::setfsgid(nobody)) == gid &&
-         static_cast<uid_t>(::setfsuid(nobody)) == uid;
-}
-
-std::string read_all(int fd)
-{
-  std::string text;
-  std::array<char, 4096> chunk;
-
-  for (ssize_t n; (n = ::read(fd, chunk.data(), chunk.size())) > 0;)
-    text.append(chunk.data(), static_cast<std::size_t>(n));
-  return text;
-}
-
-} // namespace
 
 bool Task::waits() const
 {
@@ -138,31 +80,29 @@ std::optional<Identity> Identity::of(const Task &task, int proc)
   const Fd space = task.open_in_proc("ns/user", O_RDONLY);
   struct stat own, its;
   Identity identity;
-  unsigned found = 0;
 
   if (!status || !space || ::fstat(space.get(), &its) != 0 ||
       ::fstatat(proc, "self/ns/user", &own, 0) != 0)
     return std::nullopt;
-  std::istringstream lines(read_all(status.get()));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string key, ignored;
-
-    words >> key;
-    if (key == "Uid:")
-      found += static_cast<bool>(words >> ignored >> ignored >> ignored >> identity.uid);
-    else if (key == "Gid:")
-      found += static_cast<bool>(words >> ignored >> ignored >> ignored >> identity.gid);
-    else if (key == "CapEff:")
-      found += static_cast<bool>(words >> std::hex >> identity.capabilities);
-    else if (key == "Groups:")
-      for (gid_t group; words >> group;)
-        identity.groups.push_back(group);
-  }
+  const Result<std::string> text = read_all(status.get());
+  if (!text)
+    return std::nullopt;
+  const auto words_of = [&](std::string_view key) {
+    return std::istringstream(std::string(proc_status_value(*text, key).value_or("")));
+  };
+  // The real, the effective and the saved one come before.
+  std::string ignored;
+  const bool good =
+    static_cast<bool>(words_of("Uid") >> ignored >> ignored >> ignored >> identity.uid) &&
+    static_cast<bool>(words_of("Gid") >> ignored >> ignored >> ignored >> identity.gid) &&
+    static_cast<bool>(words_of("CapEff") >> std::hex >> identity.capabilities);
+  std::istringstream groups = words_of("Groups");
+  for (gid_t group; groups >> group;)
+    identity.groups.push_back(group);
   // What it may in a user namespace of its own it may not here.
   if (own.st_ino != its.st_ino || own.st_dev != its.st_dev)
     identity.capabilities = 0;
-  return found == 3 ? std::optional(identity) : std::nullopt;
+  return good ? std::optional(identity) : std::nullopt;
 }
 
 bool Disguise::look_around(const Task &task)
@@ -177,25 +117,23 @@ bool Disguise::look_around(const Task &task)
 Disguise::Disguise(const Task &task, int proc)
     : root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC))
 {
-  const std::optional<Capabilities> now = capabilities_now();
+  const Result<Capabilities> now = thread_capabilities();
   const std::optional<Identity> identity = Identity::of(task, proc);
 
   if (!root_ || !now)
     std::abort();
-  capabilities_ = now->effective;
-  permitted_ = now->permitted;
-  // Capabilities last: the kernel changes them along with the user.
+  own_ = *now;
   good_ = identity && look_around(task) &&
-          set_ids(identity->uid, identity->gid, identity->groups) &&
-          set_capabilities(identity->capabilities, permitted_);
+          set_thread_file_ids(identity->uid, identity->gid, identity->groups) &&
+          set_thread_capabilities({identity->capabilities & own_.permitted, own_.permitted});
 }
 
 // A thread that can't come back must not go on.
 Disguise::~Disguise()
 {
-  if (!set_capabilities(permitted_, permitted_) || !set_ids(::geteuid(), ::getegid(), {}) ||
-      !set_capabilities(capabilities_, permitted_) || ::fchdir(root_.get()) != 0 ||
-      ::chroot(".") != 0)
+  if (!set_thread_capabilities({own_.permitted, own_.permitted}) ||
+      !set_thread_file_ids(::geteuid(), ::getegid(), {}) || !set_thread_capabilities(own_) ||
+      ::fchdir(root_.get()) != 0 || ::chroot(".") != 0)
     std::abort();
 }
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "fd.hh"
+#include "thread_rights.hh"
 
 namespace qtfs::qtrun {
 
@@ -75,8 +76,7 @@ private:
   bool look_around(const Task &task);
 
   Fd root_; // our own
-  std::uint64_t capabilities_ = 0;
-  std::uint64_t permitted_ = 0;
+  Capabilities own_;
   bool good_ = false;
 };
 
