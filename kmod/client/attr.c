@@ -284,10 +284,9 @@ bool qtfs_attr_expired(const struct inode *inode)
 	       READ_ONCE(qi->expiry) != atomic_read(&qtfs_sb(inode->i_sb)->expiry);
 }
 
-/* Asks the server for the attributes of @dentry's inode. */
-int qtfs_refresh_dentry(struct dentry *dentry)
+/* Asks the server for the attributes of what @dentry names.  Nothing here is changed by them. */
+int qtfs_ask_attr(struct dentry *dentry, struct qtfs_attr *attr, struct qtfs_age *age)
 {
-	struct inode *inode = d_inode(dentry);
 	struct qtfs_attr_rep rep;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_GETATTR,
@@ -296,9 +295,24 @@ int qtfs_refresh_dentry(struct dentry *dentry)
 	};
 	int error;
 
-	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	error = qtfs_rpc_call(qtfs_session_of(dentry->d_sb), &rpc);
+	if (error)
+		return error;
+	*attr = rep.attr;
+	*age = rpc.age;
+	return 0;
+}
+
+/* Takes over what the server says now of @dentry's inode. */
+int qtfs_refresh_dentry(struct dentry *dentry)
+{
+	struct qtfs_attr attr;
+	struct qtfs_age age;
+	int error;
+
+	error = qtfs_ask_attr(dentry, &attr, &age);
 	if (!error)
-		qtfs_update_inode(inode, &rep.attr, &rpc.age);
+		qtfs_update_inode(d_inode(dentry), &attr, &age);
 	return error;
 }
 

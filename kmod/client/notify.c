@@ -97,6 +97,13 @@ static void tell_inode(struct inode *inode, u32 mask)
 	dput(dentry);
 }
 
+/* Others have changed @inode: what is known of it, and an open file kept for it, may be wrong. */
+static void expire_inode(struct inode *inode)
+{
+	qtfs_expire_attr(inode);
+	qtfs_deferred_drop(inode);
+}
+
 /* The inode, with a reference, that @event names; NULL: nothing is known of it here. */
 static struct inode *event_inode(struct super_block *sb, const struct qtfs_event *event)
 {
@@ -139,8 +146,7 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 	inode = event_inode(sb, event);
 	if (!inode)
 		return;
-	qtfs_expire_attr(inode);
-	qtfs_deferred_drop(inode);
+	expire_inode(inode);
 	/* All paths below it are others. */
 	if ((mask & FS_MOVE_SELF) && S_ISDIR(inode->i_mode))
 		qtfs_deferred_expire(qtfs_sb(sb));
@@ -168,8 +174,7 @@ void qtfs_notify_victim(struct super_block *sb, const struct qtfs_event *event,
 	inode = event_inode(sb, event);
 	if (!inode)
 		return;
-	qtfs_expire_attr(inode);
-	qtfs_deferred_drop(inode);
+	expire_inode(inode);
 	if (inode != known)
 		tell_inode(inode, FS_ATTRIB);
 	iput(inode);

@@ -504,6 +504,7 @@ void qtfs_expire_attr(struct inode *inode);
 void qtfs_expire_times(struct inode *dir);
 void qtfs_expire_all(struct super_block *sb);
 bool qtfs_attr_expired(const struct inode *inode);
+int qtfs_ask_attr(struct dentry *dentry, struct qtfs_attr *attr, struct qtfs_age *age);
 int qtfs_refresh_dentry(struct dentry *dentry);
 int qtfs_refresh_inode(struct inode *inode);
 int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,

@@ -65,21 +65,17 @@ static bool is_stream(const struct qtfs_file *qf)
 }
 
 /* Asks for the attributes of the file that @rpc writes to, by whatever name it has here. */
-static int look_at_file(struct qtfs_session *session, struct qtfs_rpc *rpc, struct qtfs_attr *attr)
+static int look_at_file(struct qtfs_rpc *rpc, struct qtfs_attr *attr)
 {
 	struct dentry *dentry = qtfs_find_alias(rpc->inode);
-	struct qtfs_attr_rep rep;
-	struct qtfs_rpc getattr = { .op = QTFS_OP_GETATTR, .dentry = dentry, .reply = &rep };
 	int error;
 
 	if (!dentry)
 		return -EIO;
-	error = qtfs_rpc_call(session, &getattr);
+	error = qtfs_ask_attr(dentry, attr, &rpc->age);
 	dput(dentry);
 	if (error)
 		return error;
-	*attr = rep.attr;
-	rpc->age = getattr.age;
 	return qtfs_same_file(rpc->inode, attr) ? 0 : -EIO;
 }
 
@@ -106,7 +102,7 @@ static int append_begin(struct qtfs_session *session, struct qtfs_rpc *rpc)
 	struct qtfs_attr attr;
 	int error;
 
-	error = look_at_file(session, rpc, &attr);
+	error = look_at_file(rpc, &attr);
 	if (error)
 		return error;
 	if (le64_to_cpu(attr.size) <= before)
