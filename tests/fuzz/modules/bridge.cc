@@ -151,13 +151,13 @@ int bridge(const Options &options)
 {
   const Side side = options.window_client ? Side::client : Side::server;
   const Deadline deadline(options.time);
-  const Fd listener = side == Side::client ? listen_at(options.address, options.port) : Fd();
+  std::optional<Listener> listener;
   Window window(options.device, side);
   std::vector<Channel> channels;
   Random random(options.seed);
   Totals totals;
 
-  if (side == Side::client && !listener)
+  if (side == Side::client && !listener.emplace(options.address, options.port).good())
     return 2;
   channels.reserve(window_channels);
   for (unsigned i = 0; i < window_channels; i++)
@@ -178,7 +178,7 @@ int bridge(const Options &options)
           channel.begin_as_wanted(std::move(fd));
         }
       } else if (side == Side::client) {
-        if (Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); fd) {
+        if (Fd fd = listener->accept()) {
           totals.connections++;
           channel.begin_next(std::move(fd));
         }

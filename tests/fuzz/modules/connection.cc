@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -56,6 +58,13 @@ Address address_of(const std::string &address, std::uint16_t port)
   return made;
 }
 
+volatile std::sig_atomic_t ended;
+
+void end(int)
+{
+  ended = 1;
+}
+
 bool ready(int fd, short events, int limit_ms)
 {
   pollfd p{.fd = fd, .events = events, .revents = 0};
@@ -85,18 +94,6 @@ Fd dial(const std::string &address, std::uint16_t port)
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
   if (::connect(fd.get(), to.get(), to.size) != 0)
-    fd.reset();
-  return fd;
-}
-
-Fd listen_at(const std::string &address, std::uint16_t port)
-{
-  const Address at = address_of(address, port);
-  Fd fd(::socket(at.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int one = 1;
-
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-  if (::bind(fd.get(), at.get(), at.size) != 0 || ::listen(fd.get(), 64) != 0)
     fd.reset();
   return fd;
 }
@@ -162,6 +159,37 @@ std::optional<std::string> Connection::frame()
   }
   taken_ += len;
   return std::string(rest.substr(0, len));
+}
+
+Listener::Listener(const std::string &address, std::uint16_t port)
+{
+  const Address at = address_of(address, port);
+  const int one = 1;
+
+  fd_.reset(::socket(at.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+  if (::bind(fd_.get(), at.get(), at.size) != 0 || ::listen(fd_.get(), 64) != 0)
+    fd_.reset();
+}
+
+Fd Listener::accept()
+{
+  return Fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+bool serve_until_the_end(const Options &options, const std::function<void(Listener &)> &serve)
+{
+  Listener listener(options.address, options.port);
+  const Deadline deadline(options.time);
+
+  if (!listener.good())
+    return false;
+  std::signal(SIGTERM, end);
+  std::printf("listening\n");
+  std::fflush(stdout);
+  while (!deadline.over() && !ended)
+    serve(listener);
+  return true;
 }
 
 } // namespace qtfs::fuzz

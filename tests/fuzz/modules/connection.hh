@@ -6,11 +6,13 @@
 #define QTFS_FUZZ_CONNECTION_HH
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "fd.hh"
+#include "fuzz.hh"
 
 namespace qtfs::fuzz {
 
@@ -19,7 +21,6 @@ int slow();
 
 // Nothing if it failed.
 Fd dial(const std::string &address, std::uint16_t port);
-Fd listen_at(const std::string &address, std::uint16_t port);
 
 class Connection {
 public:
@@ -46,6 +47,24 @@ private:
   std::size_t taken_ = 0;
   bool lost_ = false;
 };
+
+// A place for the hostile servers, until their time is over.
+class Listener {
+public:
+  Listener(const std::string &address, std::uint16_t port);
+
+  bool good() const { return static_cast<bool>(fd_); }
+  int fd() const { return fd_.get(); }
+  // Who waits to be let in; nothing if nobody does.
+  Fd accept();
+
+private:
+  Fd fd_;
+};
+
+// Calls @serve with a listener at the options' place, again and again, until their time is over or
+// SIGTERM comes.  Says when it begins.  False: it couldn't.
+bool serve_until_the_end(const Options &options, const std::function<void(Listener &)> &serve);
 
 } // namespace qtfs::fuzz
 

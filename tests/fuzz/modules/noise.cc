@@ -3,10 +3,8 @@
 // Peers that know nothing of the protocol, or no more than its first frame: random bytes, in
 // pieces of any size, for as long as the other side listens.
 
-#include <csignal>
 #include <cstdio>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "answers.hh"
 #include "bytes.hh"
@@ -53,13 +51,6 @@ int tell(const Totals &totals)
   return totals.bytes ? 0 : 1;
 }
 
-volatile std::sig_atomic_t ended;
-
-void end(int)
-{
-  ended = 1;
-}
-
 } // namespace
 
 int noise_client(const Options &options)
@@ -83,24 +74,17 @@ int noise_client(const Options &options)
 
 int noise_server(const Options &options)
 {
-  const Fd listener = listen_at(options.address, options.port);
-  const Deadline deadline(options.time);
   Random random(options.seed);
   Agreed agreed;
   Totals totals;
 
-  if (!listener)
-    return 2;
-  std::signal(SIGTERM, end);
-  std::printf("listening\n");
-  std::fflush(stdout);
-  while (!deadline.over() && !ended) {
-    pollfd p{.fd = listener.get(), .events = POLLIN, .revents = 0};
+  const bool served = serve_until_the_end(options, [&](Listener &listener) {
+    pollfd p{.fd = listener.fd(), .events = POLLIN, .revents = 0};
 
     ::poll(&p, 1, 50);
-    Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Fd fd = listener.accept();
     if (!fd)
-      continue;
+      return;
     Connection connection(std::move(fd));
     totals.connections++;
     // Half of them agree to a session first, so that the noise is in the place of answers.
@@ -109,8 +93,8 @@ int noise_server(const Options &options)
           hello && hello->size() >= sizeof(qtfs_hdr) + sizeof(qtfs_req))
         connection.send(good_answer(random, *hello, agreed));
     make_noise(connection, random, totals);
-  }
-  return tell(totals);
+  });
+  return served ? tell(totals) : 2;
 }
 
 } // namespace qtfs::fuzz

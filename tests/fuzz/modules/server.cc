@@ -4,12 +4,10 @@
 // say, with that mutated, late, twice or never, and tells of events that nobody has caused.
 
 #include <algorithm>
-#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <poll.h>
 #include <string>
-#include <sys/socket.h>
 #include <vector>
 
 #include "answers.hh"
@@ -140,13 +138,6 @@ void Client::serve()
   }
 }
 
-volatile std::sig_atomic_t ended;
-
-void end(int)
-{
-  ended = 1;
-}
-
 // Sometimes it is another server than before, or the same after a boot.
 void change(Random &random, Agreed &agreed)
 {
@@ -162,33 +153,28 @@ void change(Random &random, Agreed &agreed)
 
 int hostile_server(const Options &options)
 {
-  const Fd listener = listen_at(options.address, options.port);
-  const Deadline deadline(options.time);
   std::vector<Client> clients;
   Random random(options.seed);
   Agreed agreed;
   Totals totals;
 
-  if (!listener)
-    return 2;
-  std::signal(SIGTERM, end);
-  std::printf("listening\n");
-  std::fflush(stdout);
-  while (!deadline.over() && !ended) {
-    std::vector<pollfd> fds{{.fd = listener.get(), .events = POLLIN, .revents = 0}};
+  const bool served = serve_until_the_end(options, [&](Listener &listener) {
+    std::vector<pollfd> fds{{.fd = listener.fd(), .events = POLLIN, .revents = 0}};
     for (const Client &client : clients)
       fds.push_back({.fd = client.fd(), .events = POLLIN, .revents = 0});
     ::poll(fds.data(), fds.size(), 20);
-    Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Fd fd = listener.accept();
     for (Client &client : clients)
       client.serve();
     std::erase_if(clients, [](const Client &client) { return !client.good(); });
     if (!fd)
-      continue;
+      return;
     totals.connections++;
     change(random, agreed);
     clients.emplace_back(std::move(fd), random.bits(), options, agreed, totals);
-  }
+  });
+  if (!served)
+    return 2;
   std::printf(
     "%llu connections, %llu requests, %llu answers mutated, %llu never given; %llu notices\n",
     static_cast<unsigned long long>(totals.connections),
