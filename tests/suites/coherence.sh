@@ -134,7 +134,6 @@ check "one's own changes are seen at once" bash -c "cd $M && for i in 1 2 3 4 5 
 
 # ---- a change of what is being forgotten: its event finds a mark that is on its way out ----
 FAULT=/sys/kernel/debug/qtfs_server/fault
-nodes() { S "cat /sys/fs/qtfs_server/*/nodes"; }
 is "a file that is known" "$(stat -c %a $M/mode)" 600
 known=$(nodes)
 check "its next event takes long" S "echo event_ms ms=$((3000 * RIG_SLOW)) count=1 >$FAULT"

@@ -82,7 +82,6 @@ first_stop() {
 }
 goes_by() { grep -qF "$1" /sys/fs/qtfs/*/transport && [ "$(cat /sys/fs/qtfs/*/state)" = connected ]; }
 moves() { stat_of moves; }
-sessions() { find /sys/fs/qtfs_server -mindepth 1 -maxdepth 1 -type d | wc -l; }
 refused() { # NAME REGEX OPTIONS
 	local said
 	dmesg -C

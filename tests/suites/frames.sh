@@ -259,7 +259,6 @@ PY
 bad() { S "awk '/^bad_/ { n += \$2; if (\$2) kinds++ } END { print n + 0, kinds + 0 }' /sys/fs/qtfs_server/stats"; }
 memory() { S "sync; echo 3 >/proc/sys/vm/drop_caches; awk '/^(MemFree|Buffers|Cached):/ { n += \$2 } END { print n }' /proc/meminfo"; }
 connections() { S "ss -Htn state established '( sport = :$SERVER_PORT )' | wc -l"; }
-sessions() { S "find /sys/fs/qtfs_server -mindepth 1 -maxdepth 1 -type d | wc -l"; }
 noise() { dmesg | grep -cE 'qtfs'; }
 
 is "before: one session" "$(sessions)" 1

@@ -52,8 +52,7 @@ is "reads" "$(cat $M/f)" content
 check "findmnt shows its name" 'findmnt -n -o OPTIONS $M | grep -q key=qtfs:same'
 check "a remount without it" mount -o remount,attr_timeout=1000 $M
 check "a remount with another is refused" '! mount -o remount,key=qtfs:other $M'
-connections() { [ "$(S 'cat /sys/fs/qtfs_server/*/transport' | wc -l)" = "$1" ]; }
-check "all connections have it" wait_for 5 connections $lanes
+check "all connections have it" wait_for 5 has_connections $lanes
 
 # ---- it is asked for on each connection again ----
 stop() { stop_engine && S "rmmod qtfs_server"; }

@@ -302,6 +302,27 @@ stat_of() { # NAME
 	awk -v name="$1" '$1 == name { n += $2 } END { print n + 0 }' /sys/fs/qtfs/*/stats
 }
 
+# What the server knows of its clients.
+sessions() { S "find /sys/fs/qtfs_server -mindepth 1 -maxdepth 1 -type d | wc -l"; }
+nodes() { S "cat /sys/fs/qtfs_server/*/nodes"; }
+has_connections() { # NUMBER
+	[ "$(S 'cat /sys/fs/qtfs_server/*/transport' | wc -l)" = "$1" ]
+}
+
+# A program on the server, in whose $W its number and what it says are kept; tells the number.
+run_there() { # NAME CMD...
+	S "rm -f $W/$1.pid; setsid bash -c 'echo \$\$ >$W/$1.pid; exec ${*:2}' </dev/null >$W/$1.out 2>&1 & until [ -s $W/$1.pid ]; do sleep 0.02; done"
+	S "cat $W/$1.pid"
+}
+is_gone() { # NUMBER
+	S "! kill -0 $1 2>/dev/null"
+}
+
+# As a user without other groups.
+as() { # UID CMD...
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
+}
+
 # The command may cost so many requests at most. It is told as well how many it was.
 costs() { # NAME MOST CMD...
 	local name=$1 most=$2 before n status

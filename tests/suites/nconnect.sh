@@ -20,8 +20,7 @@ refuses() { # NAME REGEX OPTION
 refuses "no connection at all" "nconnect=0: 1 to 8 connections" nconnect=0
 refuses "too many" "nconnect=9: 1 to 8 connections" nconnect=9
 check "mount" mount_qtfs -o nconnect=3 $D $M || exit
-connections() { [ "$(S 'cat /sys/fs/qtfs_server/*/transport' | wc -l)" = "$1" ]; }
-check "there are three connections" wait_for 5 connections 3
+check "there are three connections" wait_for 5 has_connections 3
 is "of one session" "$(S 'cat /sys/fs/qtfs_server/*/client' | wc -l)" 1
 check "the options say so" "findmnt -n -o OPTIONS $M | grep -q nconnect=3"
 mount -o remount,nconnect=2 $M 2>/dev/null
@@ -48,7 +47,7 @@ for round in 1 2 3 4; do
 done
 check "they were connected again" wait_for 20 eval '[ "$(stat_of reconnects)" -ge 4 ]'
 load_verify $D
-check "in the end there are three again" wait_for 10 connections 3
+check "in the end there are three again" wait_for 10 has_connections 3
 
 # ---- the server is loaded again ----
 rm -rf $M/load?
@@ -59,7 +58,7 @@ check "the server stops" 'stop_engine && S "rmmod qtfs_server"'
 check "and starts" start_server
 check "they work on" load_works 50
 load_verify $D
-check "three connections" wait_for 10 connections 3
+check "three connections" wait_for 10 has_connections 3
 is "an open file goes on" "$(head -c 100 <&$open | md5sum)" "$(S "tail -c +11 $D/large | head -c 100" | md5sum)"
 exec {open}<&-
 check "umount" umount_qtfs $M

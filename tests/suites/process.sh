@@ -9,18 +9,12 @@ M=/mnt/host
 W=/srv/process
 PROGRAM=/usr/lib/qtfs/tests/process
 P() { "$PROGRAM" "$@"; }
-as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 
 S "mkdir -p $W && cp /bin/sleep $W/sleep && chmod 755 $W $W/sleep"
 check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 
 # Start a process on the server, in a session of its own; says its number.
-run_there() { # NAME CMD...
-	S "rm -f $W/$1.pid; setsid bash -c 'echo \$\$ >$W/$1.pid; exec ${*:2}' </dev/null >$W/$1.out 2>&1 & until [ -s $W/$1.pid ]; do sleep 0.02; done"
-	S "cat $W/$1.pid"
-}
-is_gone() { S "! kill -0 $1 2>/dev/null"; }
 
 # ---- signals ----
 pid=$(run_there a "$W/sleep 1000")

@@ -10,13 +10,7 @@ CALLS=/usr/lib/qtfs/tests/calls
 WHITELIST_SECTIONS+=" Remotemount"
 CONFIG=$SCRATCH/qtrun.conf
 R() { qtrun --config "$CONFIG" "$@"; }
-as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 there() { S "findmnt -no $1 $W/$2"; }
-run_there() { # NAME CMD...
-	S "rm -f $W/$1.pid; setsid bash -c 'echo \$\$ >$W/$1.pid; exec ${*:2}' </dev/null >$W/$1.out 2>&1 & until [ -s $W/$1.pid ]; do sleep 0.02; done"
-	S "cat $W/$1.pid"
-}
-is_gone() { S "! kill -0 $1 2>/dev/null"; }
 
 S "mkdir -p $W/{tmp,low,bind,local,shared} && cp /bin/sleep $W/sleep && echo low >$W/low/file"
 mkdir -p $W/local /srv/own /tmp/own

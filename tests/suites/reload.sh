@@ -9,7 +9,6 @@
 D=/srv/reload
 M=/mnt/reload
 
-sessions() { S 'find /sys/fs/qtfs_server -mindepth 1 -maxdepth 1 -type d' | wc -l; }
 
 # ---- the client's module ----
 check "the server starts" start_server || exit

@@ -53,7 +53,6 @@ for _ in {1..12}; do
 done
 costs "a listing of names alone" 4 ls -f $M/plain
 is "and it shows them all" "$(wc -l <"$SCRATCH/out")" $((FILES + 2))
-nodes() { S "cat /sys/fs/qtfs_server/*/nodes"; }
 check "for which the server pins nothing" '[ "$(nodes)" -lt 1000 ]'
 
 # ---- who may not search, and what the policy hides ----

@@ -218,44 +218,43 @@ print(os.write(os.open(sys.argv[1], flags, 0o644), sys.argv[2].encode()))' $M/ap
 holds() { [ "$(S "cat $D/appended")" = "$1" ]; }
 is_sent() { grep -q ' WRITE ' /sys/kernel/debug/qtfs/*/ops; }
 append 0 >/dev/null
+# These and append_ends are the two halves of one.
+append_begins() { # TEXT [sync]
+	append "$@" >"$SCRATCH/appended" &
+	APPENDER=$!
+}
+append_unanswered() { # NAME CONTENT TEXT [sync]
+	local name=$1 content=$2
+	shift 2
+	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
+	append_begins "$@"
+	check "$name" wait_for 10 holds "$content"
+}
+append_ends() { # NAME SAID CONTENT
+	wait $APPENDER
+	is "$1: what it says" "$(tail -n 1 "$SCRATCH/appended" | sed 's/.*\] //')" "$2"
+	check "$1: what is there" holds "$3"
+}
 if [ -e /sys/kernel/debug/qtfs/fault ]; then
-	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
-	append 1 >"$SCRATCH/appended" &
-	appender=$!
-	check "an append is done and not answered" wait_for 10 holds 01
+	append_unanswered "an append is done and not answered" 01 1
 	check "the server is restarted" restart
-	wait $appender
-	is "it has succeeded" "$(cat "$SCRATCH/appended")" 1
-	check "and is there once" holds 01
+	append_ends "it was done" 1 01
 
-	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
-	append 2 sync >"$SCRATCH/appended" &
-	appender=$!
-	check "so is one with O_SYNC" wait_for 10 holds 012
+	append_unanswered "so is one with O_SYNC" 012 2 sync
 	check "the server is restarted, too" restart
-	wait $appender
-	is "it has succeeded, too" "$(cat "$SCRATCH/appended")" 1
-	check "and is there once, too" holds 012
+	append_ends "it was done and synced" 1 012
 
 	echo tx_drop op=WRITE >/sys/kernel/debug/qtfs/fault
-	append 3 >"$SCRATCH/appended" &
-	appender=$!
+	append_begins 3
 	check "an append is lost on its way" wait_for 10 is_sent
 	echo clear >/sys/kernel/debug/qtfs/fault
 	check "and the server is restarted" restart
-	wait $appender
-	is "it has succeeded nevertheless" "$(cat "$SCRATCH/appended")" 1
-	check "and is there" holds 0123
+	append_ends "it was lost" 1 0123
 
-	S "echo exec_then_drop_reply op=WRITE >/sys/kernel/debug/qtfs_server/fault"
-	append 4 >"$SCRATCH/appended" &
-	appender=$!
-	check "an append is done" wait_for 10 holds 01234
+	append_unanswered "an append is done" 01234 4
 	check "and somebody else appends" S "printf other >>$D/appended"
 	check "before the restart" restart
-	wait $appender
-	is "then it can't be told" "$(grep -o 'Input/output error' "$SCRATCH/appended")" "Input/output error"
-	check "and nothing is doubled" holds 01234other
+	append_ends "nobody can tell" "Input/output error" 01234other
 fi
 
 check "umount" umount_qtfs $M

@@ -12,9 +12,7 @@ FAULT=/sys/kernel/debug/qtfs_server/fault
 CLIENT=/sys/fs/qtfs
 SERVER=/sys/fs/qtfs_server
 
-# Breaks the connection of each mount, on the client's side, at once.
 server_stat() { S "awk '\$1 == \"$1\" { print \$2 }' $SERVER/stats"; }
-sessions() { S "find $SERVER -mindepth 1 -maxdepth 1 -type d | wc -l"; }
 state() { cat $CLIENT/*/state; }
 in_flight() { cat /sys/kernel/debug/qtfs/*/ops | grep -q "$1"; }
 
