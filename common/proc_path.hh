@@ -26,6 +26,9 @@ private:
 // can't be told, or is longer than a path may be.
 std::string name_of_fd(int fd);
 
+// Likewise the file that this process executes.
+std::string name_of_own_file();
+
 } // namespace qtfs
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// rexec: starts, and ends as the command did.
+// rexec: starts, and ends as the command did.  Where its file is found by another name, it
+// stands for the command of that name.
 
 #include <csignal>
 #include <exception>
@@ -12,6 +13,7 @@
 #include "caller.hh"
 #include "client.hh"
 #include "client_options.hh"
+#include "proc_path.hh"
 #include "socket.hh"
 
 namespace {
@@ -27,6 +29,11 @@ void die_by(int signal)
   sigaddset(&set, signal);
   ::kill(::getpid(), signal);
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+bool has_terminal()
+{
+  return ::isatty(STDIN_FILENO) || ::isatty(STDOUT_FILENO) || ::isatty(STDERR_FILENO);
 }
 
 // What to end with, as of waitpid().
@@ -53,7 +60,10 @@ int main(int argc, char **argv)
   using namespace qtfs;
 
   const rexec::Caller caller;
-  const Result<rexec::ClientOptions, int> options = rexec::parse_client_options(argc, argv);
+  const std::optional<std::string> program = rexec::program_stood_for(name_of_own_file());
+  const Result<rexec::ClientOptions, int> options =
+    program ? rexec::options_of_stand_in(*program, argc, argv, has_terminal())
+            : rexec::parse_client_options(argc, argv);
   if (!options)
     return options.error();
   std::signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,8 @@
 
 #include "client_options.hh"
 
+#include <cstdlib>
+
 #include "cli.hh"
 #include "message.hh"
 
@@ -55,6 +57,31 @@ Result<ClientOptions, int> parse_client_options(int argc, const char *const *arg
 
   if (const std::optional<int> status = parse_command_line(app, argc, argv, status_failed))
     return *status;
+  return options;
+}
+
+std::optional<std::string> program_stood_for(std::string_view file)
+{
+  constexpr std::string_view deleted = " (deleted)"; // by an upgrade
+
+  if (file.ends_with(deleted))
+    file.remove_suffix(deleted.size());
+  if (!file.starts_with('/') || file.ends_with("/rexec"))
+    return std::nullopt;
+  return std::string(file);
+}
+
+ClientOptions options_of_stand_in(const std::string &program, int argc, const char *const *argv,
+                                  bool terminal)
+{
+  ClientOptions options;
+
+  options.terminal = terminal;
+  if (const char *server = std::getenv("REXEC_SERVER"))
+    options.server = server;
+  options.command = {program};
+  if (argc > 1)
+    options.command.insert(options.command.end(), argv + 1, argv + argc);
   return options;
 }
 

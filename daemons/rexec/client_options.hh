@@ -6,7 +6,9 @@
 #define QTFS_REXEC_CLIENT_OPTIONS_HH
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "result.hh"
@@ -33,6 +35,15 @@ struct ClientOptions {
 
 // The error is the exit status; all has been said.
 Result<ClientOptions, int> parse_client_options(int argc, const char *const *argv);
+
+// What rexec stands for, if its file, which the kernel calls @file, is mounted or linked where
+// a program would be: the path of that program.  Nothing: it is rexec.
+std::optional<std::string> program_stood_for(std::string_view file);
+
+// Then all of its arguments are the program's.  It is known by its path, since what a caller
+// makes of argv[0] says nothing; and finds a terminal where it would find one here.
+ClientOptions options_of_stand_in(const std::string &program, int argc, const char *const *argv,
+                                  bool terminal);
 
 } // namespace qtfs::rexec
 

@@ -132,6 +132,30 @@ fails_with "another process" EPERM R $CALLS kill 1 0
 fails_with "another directory" EACCES R $CALLS mount none $W/bind tmpfs
 S "kill $pid"
 
+# ---- programs that the host executes, which is this machine here ----
+cat >/usr/local/bin/there <<-'END'
+	#!/bin/sh
+	echo "$(cat) $# $2 $0"
+	exit 6
+END
+chmod 755 /usr/local/bin/there
+printf '/usr/local/bin/there\n' >"$SCRATCH/commands"
+setsid rexec_server --socket "$SCRATCH/server.sock" --whitelist "$SCRATCH/commands" </dev/null >"$SCRATCH/rexec.log" 2>&1 {RESULTS}>&- &
+server=$!
+wait_for 10 test -S "$SCRATCH/server.sock"
+sed "s,^Path=$W\$,&\nProgram=/usr/local/bin/there;/usr/bin/who," "$CONFIG" >"$CONFIG.program"
+P() { REXEC_SERVER=$SCRATCH/server.sock qtrun --config "$CONFIG.program" "$@" {RESULTS}>&-; }
+cd / || exit
+is "a program of the host" "$(echo text | P sh -c 'there --help "a  b"; echo $?')" "text 2 a  b /usr/local/bin/there
+6"
+said=$(P who 2>&1)
+is "one that isn't listed there" "$? ${said##*: }" "126 it isn't in $SCRATCH/commands of the server"
+sed 's,/usr/bin/who,/absent,' "$CONFIG.program" >"$CONFIG.absent"
+check "one where there is no file" "qtrun --config $CONFIG.absent true 2>&1 | grep \"/absent can't be put at\""
+kill $server
+wait $server
+rm /usr/local/bin/there
+
 # ---- what it leaves ----
 check "nothing is left" wait_for 5 eval "! pidof qtrun"
 R sh -c "(while [ ! -e $SCRATCH/end ]; do sleep 0.05; done; kill -0 \$\$; mount -t tmpfs none $W/tmp && echo good >$SCRATCH/good) >/dev/null 2>&1 &"

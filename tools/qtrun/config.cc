@@ -64,7 +64,9 @@ private:
     const bool host = section_ == "[Host]";
 
     if (name == "Path")
-      return paths(value, host);
+      return each(name, value, [&](std::string &&path) { return place(std::move(path), host); });
+    if (name == "Program" && host)
+      return each(name, value, [&](std::string &&path) { return program(std::move(path)); });
     if (name != "Mount" || !host)
       return fmt::format("there is no key \"{}\" in {}", name, section_);
     if (has_mount())
@@ -76,22 +78,40 @@ private:
     return {};
   }
 
-  std::string paths(std::string_view value, bool host)
+  // Of a list, takes each path; what is wrong comes without the name of the key.
+  template <typename Take> std::string each(std::string_view key, std::string_view list, Take take)
   {
-    while (!value.empty()) {
-      const std::size_t end = std::min(value.find(';'), value.size());
-      const std::string_view item = trimmed(value.substr(0, end));
+    while (!list.empty()) {
+      const std::size_t end = std::min(list.find(';'), list.size());
+      const std::string_view item = trimmed(list.substr(0, end));
 
-      value.remove_prefix(std::min(end + 1, value.size()));
+      list.remove_prefix(std::min(end + 1, list.size()));
       if (item.empty())
         continue;
       std::optional<std::string> path = normal_path(item);
       if (!path)
-        return fmt::format(R"(Path: "{}" is not an absolute path without "..")", item);
-      if (std::ranges::find(config_.places, *path, &Place::path) != config_.places.end())
-        return fmt::format("Path: {} is there twice", *path);
-      config_.places.push_back({std::move(*path), host});
+        return fmt::format(R"({}: "{}" is not an absolute path without "..")", key, item);
+      if (const std::string wrong = take(std::move(*path)); !wrong.empty())
+        return fmt::format("{}: {}", key, wrong);
     }
+    return {};
+  }
+
+  std::string place(std::string &&path, bool host)
+  {
+    if (std::ranges::find(config_.places, path, &Place::path) != config_.places.end())
+      return path + " is there twice";
+    config_.places.push_back({std::move(path), host});
+    return {};
+  }
+
+  std::string program(std::string &&path)
+  {
+    if (std::ranges::find(config_.programs, path) != config_.programs.end())
+      return path + " is there twice";
+    if (path == "/")
+      return "/ is no program";
+    config_.programs.push_back(std::move(path));
     return {};
   }
 

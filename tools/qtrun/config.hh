@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// qtrun.conf: which directories a program sees as this machine's, and which as the host's.
+// qtrun.conf: which directories a program sees as this machine's, and which as the host's, and
+// what it has the host execute.
 
 #ifndef QTFS_QTRUN_CONFIG_HH
 #define QTFS_QTRUN_CONFIG_HH
@@ -24,6 +25,7 @@ struct Config {
   std::string mount; // where the host's root is mounted on this machine
   // Sorted by path, so that what is below comes later; "/" is always the first.
   std::vector<Place> places;
+  std::vector<std::string> programs; // that the host executes; absolute, normalised
 };
 
 // The error is a sentence that begins with the file, and where it can with the line.

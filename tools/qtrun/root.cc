@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fd.hh"
+#include "proc_path.hh"
 
 namespace qtfs::qtrun {
 
@@ -40,6 +41,31 @@ Fd copy_tree(const std::string &path)
 bool attach(int tree, const char *path)
 {
   return ::move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+// rexec, which stands for the host's programs, as often as it has to.
+Result<std::vector<Fd>, std::string> copy_stand_ins(std::size_t n)
+{
+  const std::string rexec =
+    std::filesystem::path(name_of_own_file()).replace_filename("rexec").string();
+  std::vector<Fd> trees(n);
+
+  for (Fd &tree : trees) {
+    tree = copy_tree(rexec);
+    if (!tree)
+      return wrong(rexec + ", which is to execute the host's programs");
+  }
+  return trees;
+}
+
+// Over files that are there; what a program is called is what its caller finds.
+std::string place_stand_ins(const std::vector<Fd> &trees, const std::vector<std::string> &programs)
+{
+  for (std::size_t i = 0; i < trees.size(); i++)
+    if (!attach(trees[i].get(), programs[i].c_str()))
+      return wrong(fmt::format("the host's {} can't be put at {}, where a file has to be",
+                               programs[i], programs[i]));
+  return {};
 }
 
 // Makes the host's root ours: mounted at the place of its mount, which is then the root.
@@ -73,6 +99,9 @@ std::string enter_root(const Config &config)
     if (!here && !trees.back())
       return wrong(source_of(config, place));
   }
+  const Result<std::vector<Fd>, std::string> stand_ins = copy_stand_ins(config.programs.size());
+  if (!stand_ins)
+    return stand_ins.error();
   for (std::size_t i = 0; i < trees.size(); i++) {
     const Place &place = config.places[i];
 
@@ -86,6 +115,8 @@ std::string enter_root(const Config &config)
                                place.host ? "the host" : "this machine", place.path));
     }
   }
+  if (std::string failure = place_stand_ins(*stand_ins, config.programs); !failure.empty())
+    return failure;
   if (::chdir(directory.empty() ? "/" : directory.c_str()) != 0 && ::chdir("/") != 0)
     return wrong("/");
   return {};
