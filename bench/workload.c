@@ -92,12 +92,25 @@ static double read_data(double *start)
 	return DATA_MIB;
 }
 
+/*
+ * Past the page cache.  A file system that refuses O_DIRECT here, as 9p does, has to be
+ * mounted without a cache, so that there is none to go past.
+ */
+static int must_open_direct(int flags)
+{
+	int fd = open("data", flags | O_DIRECT);
+
+	if (fd < 0 && errno != EINVAL)
+		fail("open", "data");
+	return fd < 0 ? must_open("data", flags) : fd;
+}
+
 static double write_direct(double *start)
 {
 	int fd, i;
 
 	*start = now();
-	fd = must_open("data", O_WRONLY | O_DIRECT);
+	fd = must_open_direct(O_WRONLY);
 	for (i = 0; i < DATA_MIB; i++)
 		if (write(fd, buffer, MIB) != MIB)
 			fail("write", "data");
@@ -111,7 +124,7 @@ static double read_direct(double *start)
 	int fd, i;
 
 	*start = now();
-	fd = must_open("data", O_RDONLY | O_DIRECT);
+	fd = must_open_direct(O_RDONLY);
 	for (i = 0; i < DATA_MIB; i++)
 		if (read(fd, buffer, MIB) != MIB)
 			fail("read", "data");
@@ -153,7 +166,7 @@ static double random_blocks(double *start, int depth, bool writes)
 	int fd, i;
 
 	*start = now();
-	fd = must_open("data", (writes ? O_WRONLY : O_RDONLY) | O_DIRECT);
+	fd = must_open_direct(writes ? O_WRONLY : O_RDONLY);
 	for (i = 0; i < depth; i++) {
 		r[i] = (struct random){ fd, RANDOM / depth, i + 1, buffer + (size_t)i * SMALL, writes };
 		if (pthread_create(&threads[i], NULL, random_run, &r[i]))
