@@ -19,6 +19,7 @@ struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp)
 	buf->size = 0;
 	buf->linear = NULL;
 	buf->pinned = false;
+	buf->pooled = false;
 	buf->nr_bvecs = 0;
 	return buf;
 }
@@ -64,14 +65,16 @@ struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp)
 
 	if (!buf)
 		return NULL;
+	buf->pooled = true;
 	while (buf->size < size) {
-		struct page *page = alloc_page(gfp);
+		size_t len;
+		struct page *page = qtfs_pool_get(size - buf->size, gfp, &len);
 
 		if (!page) {
 			qtfs_buf_put(buf);
 			return NULL;
 		}
-		add_page(buf, page, min_t(size_t, size - buf->size, PAGE_SIZE), 0);
+		add_page(buf, page, len, 0);
 	}
 	return buf;
 }
@@ -149,6 +152,8 @@ void qtfs_buf_put(struct qtfs_buf *buf)
 	for (i = 0; i < buf->nr_bvecs; i++)
 		if (buf->pinned)
 			qtfs_unpin_page(buf->bvecs[i].bv_page);
+		else if (buf->pooled)
+			qtfs_pool_put(buf->bvecs[i].bv_page);
 		else
 			put_page(buf->bvecs[i].bv_page);
 	kvfree(buf->linear);

@@ -30,13 +30,14 @@ struct qtfs_buf {
 	void *linear;			/* kvmalloc()ed, or NULL: pages */
 	struct kvec kvec;		/* of linear, for iterators */
 	bool pinned;			/* pages are a process's */
+	bool pooled;			/* pages are from qtfs_pool_get() */
 	unsigned int nr_bvecs;
-	struct bio_vec bvecs[];		/* each holds a reference to its page, or a pin */
+	struct bio_vec bvecs[];		/* each has its page, holds a reference to it, or a pin */
 };
 
 /* Contiguous memory of @size bytes. */
 struct qtfs_buf *qtfs_buf_alloc(size_t size, gfp_t gfp);
-/* Freshly allocated pages for @size bytes. */
+/* Memory for @size bytes, in pages of any size, with anything in it but with __GFP_ZERO. */
 struct qtfs_buf *qtfs_buf_alloc_pages(size_t size, gfp_t gfp);
 /* Room for @nr pages of somebody's, to be added by qtfs_buf_add_page(). */
 struct qtfs_buf *qtfs_buf_alloc_empty(unsigned int nr, gfp_t gfp);

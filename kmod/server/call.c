@@ -70,21 +70,11 @@ static void call_free_request(struct qtfsd_call *call)
 	if (call->args != call->inline_args)
 		kvfree(call->args);
 	kvfree(call->data);
+	qtfsd_pages_free(&call->data_pages);
 	kfree(call->note);
 	call->args = NULL;
 	call->data = NULL;
 	call->note = NULL;
-}
-
-static void call_free_pages(struct qtfsd_call *call)
-{
-	unsigned int i;
-
-	for (i = 0; i < call->nr_reply_pages; i++)
-		put_page(call->reply_pages[i].bv_page);
-	kvfree(call->reply_pages);
-	call->reply_pages = NULL;
-	call->nr_reply_pages = 0;
 }
 
 /* For a call that holds no slot. */
@@ -95,7 +85,7 @@ void qtfsd_call_free(struct qtfsd_call *call)
 		qtfsd_data_put(call->kept);
 	else
 		kvfree(call->reply_data);
-	call_free_pages(call);
+	qtfsd_pages_free(&call->reply_pages);
 	kvfree(call->listed);
 	qtfsd_session_put(call->session);
 	qtfs_conn_put(&call->peer->conn);
@@ -136,48 +126,6 @@ void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len)
 	refcount_set(&call->kept->ref, 1);
 	call->reply_data = call->kept->bytes;
 	return call->reply_data;
-}
-
-/* Up to 32 KiB together, if they are to be had without trouble. */
-static struct page *alloc_pages_up_to(unsigned int *order, size_t size)
-{
-	unsigned int want = min_t(unsigned int, get_order(size), 3);
-	struct page *page = NULL;
-
-	if (want)
-		page = alloc_pages((GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) | __GFP_COMP |
-				   __GFP_NOWARN | __GFP_NORETRY, want);
-	*order = page ? want : 0;
-	return page ?: alloc_page(GFP_KERNEL);
-}
-
-/*
- * Likewise as pages, which the transport need not copy, for a reply that isn't kept.
- * Returns whether there is so much memory.
- */
-bool qtfsd_call_alloc_pages(struct qtfsd_call *call, u32 len)
-{
-	unsigned int nr = DIV_ROUND_UP(len, PAGE_SIZE), order;
-	size_t left = round_up(len, QTFSD_IO_ALIGN);
-
-	call->reply_len = len;
-	call->reply_pages = kvmalloc_array(nr, sizeof(*call->reply_pages), GFP_KERNEL);
-	if (!call->reply_pages)
-		return false;
-	while (left) {
-		struct bio_vec *bvec = &call->reply_pages[call->nr_reply_pages];
-
-		bvec->bv_page = alloc_pages_up_to(&order, left);
-		if (!bvec->bv_page) {
-			call_free_pages(call);
-			return false;
-		}
-		bvec->bv_offset = 0;
-		bvec->bv_len = min_t(size_t, left, PAGE_SIZE << order);
-		left -= bvec->bv_len;
-		call->nr_reply_pages++;
-	}
-	return true;
 }
 
 /* The error for the wire: the kernel's private ones mean nothing elsewhere. */
@@ -244,10 +192,10 @@ static void reply_send(struct qtfsd_call *call)
 				   le16_to_cpu(call->reply.hdr.body_len);
 	call->reply_vec.iov_base = call->reply_data;
 	call->reply_vec.iov_len = call->reply_len;
-	call->frame.lend = call->nr_reply_pages;
-	if (call->nr_reply_pages)
-		iov_iter_bvec(&call->frame.data, ITER_SOURCE, call->reply_pages,
-			      call->nr_reply_pages, call->reply_len);
+	call->frame.lend = call->reply_pages.nr;
+	if (call->reply_pages.nr)
+		qtfsd_pages_iter(&call->reply_pages, ITER_SOURCE, call->reply_len,
+				 &call->frame.data);
 	else
 		iov_iter_kvec(&call->frame.data, ITER_SOURCE, &call->reply_vec, 1,
 			      call->reply_len);

@@ -20,8 +20,8 @@
  * memory is taken and writing is throttled here as by a loop device: without
  * waiting for I/O, and by the load of the file's own device.
  *
- * Buffers are kernel memory.  Direct I/O gets them as pages (ITER_BVEC), since
- * not every kernel takes ITER_KVEC there.
+ * Buffers are kernel memory, large ones pages.  Direct I/O gets small ones as pages
+ * (ITER_BVEC), too, since not every kernel takes ITER_KVEC there.
  *
  * vfs_iocb_iter_write() guards against freezing by itself (in older kernels its
  * caller did: see compat/), the rest of what write(2) does, it does as well.
@@ -36,9 +36,6 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
-
-/* Smaller READs are answered from one buffer. */
-#define PAGES_MIN	(16 << 10)
 
 /* One COPY, so that it ends within reason. */
 #define COPY_MAX	(64 << 20)
@@ -143,11 +140,11 @@ static int read_pages(struct qtfsd_call *call, struct file *file, u64 offset, u3
 	struct kiocb iocb;
 	ssize_t n;
 
-	if (!qtfsd_call_alloc_pages(call, size))
+	if (!qtfsd_pages_alloc(&call->reply_pages, size))
 		return -ENOMEM;
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = offset;
-	iov_iter_bvec(&iter, ITER_DEST, call->reply_pages, call->nr_reply_pages, size);
+	qtfsd_pages_iter(&call->reply_pages, ITER_DEST, size, &iter);
 	n = vfs_iocb_iter_read(file, &iocb, &iter);
 	call->reply_len = max_t(ssize_t, n, 0);
 	return min_t(ssize_t, n, 0);
@@ -162,7 +159,7 @@ static int do_read(struct qtfsd_call *call)
 
 	if (offset > LLONG_MAX)
 		return -EINVAL;
-	if (size >= PAGES_MIN && !qtfsd_call_consumes(call))
+	if (size >= QTFSD_PAGES_MIN && !qtfsd_call_consumes(call))
 		return read_pages(call, file, offset, size);
 	return read_reply(call, file, offset, size);
 }
@@ -197,6 +194,17 @@ static ssize_t write_some(struct file *file, struct kiocb *iocb, struct iov_iter
 	return whole && iov_iter_count(iter) ? -EIO : done;
 }
 
+/* The data that came with @call; as buffer_iter(). */
+static int data_iter(struct qtfsd_call *call, struct fast_buffer *buffer, struct iov_iter *iter,
+		     const struct kiocb *iocb)
+{
+	if (!call->data_pages.nr)
+		return buffer_iter(buffer, iter, iocb, ITER_SOURCE, call->data, call->data_len);
+	buffer->bvecs = NULL;
+	qtfsd_pages_iter(&call->data_pages, ITER_SOURCE, call->data_len, iter);
+	return 0;
+}
+
 static int do_write(struct qtfsd_call *call)
 {
 	const struct qtfs_write *args = call->args;
@@ -229,7 +237,7 @@ static int do_write(struct qtfsd_call *call)
 		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
 	if (flags & QTFS_WRITE_DSYNC)
 		iocb.ki_flags |= IOCB_DSYNC;
-	n = buffer_iter(&buffer, &iter, &iocb, ITER_SOURCE, call->data, call->data_len);
+	n = data_iter(call, &buffer, &iter, &iocb);
 	if (!n)
 		n = write_some(file, &iocb, &iter, flags & QTFS_WRITE_WHOLE);
 	kvfree(buffer.bvecs);

@@ -124,28 +124,47 @@ static struct qtfsd_call *call_make(struct qtfsd_peer *peer, const struct qtfs_h
 	return call;
 }
 
+/* Memory for arguments and data.  Whether there is so much. */
+static bool alloc_parts(struct qtfsd_call *call)
+{
+	call->args = call->inline_args;
+	if (call->args_len > sizeof(call->inline_args))
+		call->args = kvmalloc(call->args_len, GFP_KERNEL);
+	if (!call->args)
+		return false;
+	if (!call->data_len || qtfsd_call_op(call) == QTFS_OP_FORGET)
+		return true;
+	if (call->data_len >= QTFSD_PAGES_MIN)
+		return qtfsd_pages_alloc(&call->data_pages, call->data_len);
+	call->data = kvmalloc(round_up(call->data_len, QTFSD_IO_ALIGN), GFP_KERNEL);
+	return call->data;
+}
+
+static int receive_data(struct qtfsd_peer *peer, struct qtfsd_call *call)
+{
+	struct iov_iter iter;
+
+	if (qtfsd_call_op(call) == QTFS_OP_FORGET)
+		return receive_forget(peer, call->data_len);
+	if (!call->data_pages.nr)
+		return qtfs_conn_recv(&peer->conn, call->data, call->data_len);
+	qtfsd_pages_iter(&call->data_pages, ITER_DEST, call->data_len, &iter);
+	return qtfs_conn_recv_iter(&peer->conn, &iter);
+}
+
 /* Receives arguments and data.  -ENOBUFS: there was no memory and they are gone. */
 static int receive_parts(struct qtfsd_peer *peer, struct qtfsd_call *call)
 {
 	struct qtfs_conn *conn = &peer->conn;
-	bool forget = qtfsd_call_op(call) == QTFS_OP_FORGET;
 	int error;
 
-	call->args = call->inline_args;
-	if (call->args_len > sizeof(call->inline_args))
-		call->args = kvmalloc(call->args_len, GFP_KERNEL);
-	if (call->data_len && !forget)
-		call->data = kvmalloc(round_up(call->data_len, QTFSD_IO_ALIGN), GFP_KERNEL);
-	if (!call->args || (call->data_len && !forget && !call->data)) {
+	if (!alloc_parts(call)) {
 		error = qtfs_conn_discard(conn, call->args_len + call->data_len);
 		return error ?: -ENOBUFS;
 	}
-
 	error = qtfs_conn_recv(conn, call->args, call->args_len);
-	if (!error && forget)
-		return receive_forget(peer, call->data_len);
 	if (!error && call->data_len)
-		error = qtfs_conn_recv(conn, call->data, call->data_len);
+		error = receive_data(peer, call);
 	return error;
 }
 

@@ -220,6 +220,12 @@ enum qtfsd_call_state {
 /* Buffers are multiples of this: kvmalloc() then aligns them to it as well. */
 #define QTFSD_IO_ALIGN		512u
 
+/* Memory from qtfs_pool_get() for a call's data. */
+struct qtfsd_pages {
+	struct bio_vec *bvecs;		/* kvmalloc()ed; NULL: there is none */
+	unsigned int nr;
+};
+
 /*
  * A call has one owner at a time: the connection's thread, the channel's queue,
  * a worker, a slot of the channel, the connection while the reply is sent.
@@ -235,7 +241,8 @@ struct qtfsd_call {
 	const struct qtfs_op_info *info;
 	void *args;			/* body, groups, names */
 	u32 args_len;
-	void *data;
+	void *data;			/* kvmalloc()ed, or NULL: data_pages */
+	struct qtfsd_pages data_pages;
 	u32 data_len;
 	u8 inline_args[QTFSD_INLINE_ARGS] __aligned(8);
 
@@ -261,8 +268,7 @@ struct qtfsd_call {
 	struct qtfs_frame frame;
 	struct kvec reply_vec;
 	void *reply_data;
-	struct bio_vec *reply_pages;	/* the data instead; kvmalloc()ed, each has its page */
-	unsigned int nr_reply_pages;
+	struct qtfsd_pages reply_pages;	/* the data instead, if there are any */
 	u32 reply_len;
 	struct qtfsd_data *kept;	/* what reply_data is in, or NULL: it's the call's own */
 	struct qtfsd_listed *listed;	/* of this reply; of the last one while it's received */
@@ -414,7 +420,15 @@ struct qtfsd_call *qtfsd_call_alloc(struct qtfsd_peer *peer, const struct qtfs_h
 void qtfsd_call_free(struct qtfsd_call *call);
 void qtfsd_call_drop(struct qtfsd_call *call);
 void *qtfsd_call_alloc_data(struct qtfsd_call *call, u32 len);
-bool qtfsd_call_alloc_pages(struct qtfsd_call *call, u32 len);
+
+/* Smaller data is in one buffer. */
+#define QTFSD_PAGES_MIN		(16 << 10)
+
+bool qtfsd_pages_alloc(struct qtfsd_pages *pages, u32 len);
+void qtfsd_pages_free(struct qtfsd_pages *pages);
+void qtfsd_pages_iter(const struct qtfsd_pages *pages, unsigned int dir, size_t len,
+		      struct iov_iter *iter);
+void qtfsd_pages_copy(const struct qtfsd_pages *pages, size_t len, void *to);
 void qtfsd_data_put(struct qtfsd_data *data);
 void qtfsd_reply(struct qtfsd_call *call, int error);
 void qtfsd_reply_again(struct qtfsd_call *call);

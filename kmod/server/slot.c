@@ -132,6 +132,14 @@ static void fill_paths(const struct qtfsd_channel *channel, struct qtfsd_cslot *
 	}
 }
 
+static void copy_data(const struct qtfsd_call *call, void *to)
+{
+	if (call->data_pages.nr)
+		qtfsd_pages_copy(&call->data_pages, call->data_len, to);
+	else if (call->data_len)
+		memcpy(to, call->data, call->data_len);
+}
+
 /* Puts the call into the slot's memory.  -EMFILE and the like, and nothing was done. */
 int qtfsd_cslot_fill(const struct qtfsd_channel *channel, struct qtfsd_cslot *cslot)
 {
@@ -174,8 +182,7 @@ int qtfsd_cslot_fill(const struct qtfsd_channel *channel, struct qtfsd_cslot *cs
 	else
 		memset(mem->note, 0, sizeof(mem->note));
 	memcpy((void *)mem + channel->args_offset, call->args, call->args_len);
-	if (call->data_len)
-		memcpy((void *)mem + channel->data_offset, call->data, call->data_len);
+	copy_data(call, (void *)mem + channel->data_offset);
 
 	for (i = 0; i < QTFS_SLOT_FDS; i++) {
 		mem->fd[i] = fds[i];

@@ -81,6 +81,7 @@ int qtfs_transport_init(const char *name)
 
 void qtfs_transport_exit(void)
 {
+	qtfs_pool_exit();
 	qtfs_crc_exit();
 	destroy_workqueue(tx_wq);
 }

@@ -47,15 +47,20 @@ static u32 page_crc(u32 crc, struct page *page, size_t offset, size_t len)
 	return crc;
 }
 
-/* A segment of several pages, as large folios make them. */
+/*
+ * A segment of several pages, as the pool and large folios make them: in one go where
+ * the kernel has them mapped.
+ */
 static u32 bvec_crc(u32 crc, const struct bio_vec *bvec, size_t skip, size_t len)
 {
 	size_t offset = bvec->bv_offset + skip;
 
 	while (len) {
 		struct page *page = bvec->bv_page + (offset >> PAGE_SHIFT);
-		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(offset));
+		size_t n = len;
 
+		if (PageHighMem(page))
+			n = min_t(size_t, len, PAGE_SIZE - offset_in_page(offset));
 		crc = page_crc(crc, page, offset_in_page(offset), n);
 		offset += n;
 		len -= n;

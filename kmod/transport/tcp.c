@@ -81,6 +81,40 @@ static int tcp_accept(struct qtfs_listener *listener, struct qtfs_conn *conn)
 	return error;
 }
 
+/* The thread isn't woken for less of what is large. */
+#define BULK		(128 << 10)
+
+static int tcp_low_water(struct socket *sock, int bytes)
+{
+	int error;
+
+	lock_sock(sock->sk);
+	error = sock->ops->set_rcvlowat(sock->sk, bytes);
+	release_sock(sock->sk);
+	return error;
+}
+
+/*
+ * Any part that the low-water mark holds back is followed by as much of the same
+ * frame, so there is nothing that it could keep waiting.
+ */
+static int tcp_recv(struct qtfs_conn *conn, struct iov_iter *to)
+{
+	struct socket *sock = conn->priv;
+	size_t len = iov_iter_count(to);
+	int error;
+
+	if (len <= 2 * BULK || tcp_low_water(sock, BULK))
+		return qtfs_sock_recv(conn, to);
+	iov_iter_truncate(to, len - BULK);
+	error = qtfs_sock_recv(conn, to);
+	tcp_low_water(sock, 1);
+	if (error)
+		return error;
+	iov_iter_reexpand(to, BULK);
+	return qtfs_sock_recv(conn, to);
+}
+
 const struct qtfs_transport qtfs_transport_tcp = {
 	.name = "tcp",
 	.option = "addr",
@@ -93,7 +127,7 @@ const struct qtfs_transport qtfs_transport_tcp = {
 	.shutdown_listener = qtfs_sock_shutdown_listener,
 	.unlisten = qtfs_sock_unlisten,
 	.send = qtfs_sock_send_lent,
-	.recv = qtfs_sock_recv,
+	.recv = tcp_recv,
 	.recv_some = qtfs_sock_recv_some,
 	.shutdown = qtfs_sock_shutdown,
 	.close = qtfs_sock_close,
