@@ -12,6 +12,7 @@ WHITELIST_SECTIONS+=" Remotemount"
 CONFIG=$SCRATCH/qtrun.conf
 R() { qtrun --config "$CONFIG" "$@" {RESULTS}>&-; }
 chmod 755 "$SCRATCH"
+mkfifo "$SCRATCH/idle"
 
 whitelist Udsconnect=/run/rexec
 check "the server starts" start_server || exit
@@ -84,12 +85,12 @@ for runtime in crun runc; do
 	check "$runtime ps" "c ps box | grep -w $pid"
 	is "$runtime list" "$(c list -q)" box
 
-	# ---- exec ----
+	# ---- exec; script(1) types at the end of its input what the terminal takes for text ----
 	is "$runtime exec: output and status" "$(c exec box sh -c 'hostname; exit 4'; echo $?)" $'inside\n4'
 	is "$runtime exec: input" "$(seq 50000 | c exec box cat | cksum)" "$(seq 50000 | cksum)"
 	is "$runtime exec: process 1 is the container's" "$(c exec box sh -c 'tr "\0" " " </proc/1/cmdline' | cut -c1-10)" "/bin/sh -c"
 	is "$runtime exec: with a terminal" \
-		"$(script -qec "stty rows 31 cols 91; qtrun --config $CONFIG $runtime exec -t box sh -c 'test -t 0 && busybox stty size; exit 6'; echo \$?" /dev/null </dev/null | tr -d '\r\0')" \
+		"$(script -qec "stty rows 31 cols 91; qtrun --config $CONFIG $runtime exec -t box sh -c 'test -t 0 && busybox stty size; exit 6'; echo \$?" /dev/null <>"$SCRATCH/idle" | tr -d '\r')" \
 		$'31 91\n6'
 
 	# ---- what it does, and its end ----
