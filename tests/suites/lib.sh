@@ -387,7 +387,7 @@ start_proxy() { # [OPTIONS...]
 	PROXY=$!
 }
 start_server_proxy() { # [OPTIONS...]
-	S "setsid udsproxyd --address $SERVER_IP --port 12121 --peer-address $CLIENT_IP --peer-port 12121 --log-level debug $* \
+	S "ulimit -n 65536; setsid udsproxyd --address $SERVER_IP --port 12121 --peer-address $CLIENT_IP --peer-port 12121 --log-level debug $* \
 		</dev/null >>/run/qtfs/udsproxyd.log 2>&1 & echo \$! >/run/qtfs/udsproxyd.pid"
 }
 proxy_number() { # KEY

@@ -15,8 +15,8 @@ whitelist "Udsconnect=$D"
 check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 S "rm -rf $D; mkdir -p $D/ours; chmod 777 $D $D/ours"
-check "the proxies find each other" start_proxies "$M$D/ours" || exit
 ulimit -n 65536
+check "the proxies find each other" start_proxies "$M$D/ours" || exit
 S "ulimit -n 65536; setsid $T/socketload serve $D/load </dev/null >/run/qtfs/served 2>&1 & echo \$! >/run/qtfs/load.pid"
 "$T/socketload" serve $M$D/ours/load >"$SCRATCH/served" 2>&1 &
 OURS=$!
