@@ -62,9 +62,15 @@ check "and stop nobody else" load up 300 send 64
 check "nor who comes" load up 120 cycles 1000
 kill $STUCK
 wait $STUCK
-check "no descriptor is left of those who were stuck" wait_for 30 eval '[ "$(descriptors)" = "$before" ]'
-
+# What they wrote stays where it is until it is read, or nobody is left who could.
 kill $OURS
 S "kill \$(cat /run/qtfs/load.pid)"
+no_more_than_before() {
+	local now was
+	read -r -d '' -a now < <(descriptors)
+	read -r -d '' -a was <<<"$before"
+	[ "${now[0]}" -le "${was[0]}" ] && [ "${now[1]}" -le "${was[1]}" ]
+}
+check "no descriptor is left of those who were stuck" wait_for 30 no_more_than_before || echo "# $before, now $(descriptors)"
 check "nothing is kept" stop_proxies
 check "the mount isn't busy" umount_qtfs $M
