@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path, PurePosixPath
 
-from . import cache, image, initramfs, kernel, rig, run, stage, suites
+from . import cache, image, initramfs, kernel, qmp, rig, run, stage, suites
 from .cache import RigError, say
 from .rig import Rig
 
@@ -31,7 +31,8 @@ def kdir(_):
 
 def up(args):
     r = Rig(args.name)
-    seconds = r.up(args.guests, args.mem, args.smp, args.disk, args.debug, args.stage, args.append, args.icount)
+    seconds = r.up(args.guests, args.mem, args.smp, args.disk, args.debug, args.stage, args.append, args.icount,
+                   args.system)
     say(f"{args.name} is up: {r.config['release']}, {args.guests} guest(s), ready in {seconds:.1f} s ({r.folder})")
     if args.debug:
         for guest in r.guests:
@@ -100,6 +101,15 @@ def down(args):
             say(f"{name}: {' and '.join(forced)} did not power off and had to be killed")
 
 
+def dump(args):
+    """As a kdump kernel would write it; the guest stands still meanwhile, and goes on."""
+    guest = Rig(args.name).guest(args.role)
+    if guest.process.pid is None:
+        raise RigError(f"guest {args.role} is not running")
+    qmp.execute(guest.folder / f"{guest.name}.qmp", "dump-guest-memory", paging=False,
+                protocol=f"file:{Path(args.file).resolve()}")
+
+
 def kill(args):
     Rig(args.name).guest(args.role).process.kill()
 
@@ -159,6 +169,8 @@ def parser():
     p.add_argument("--disk", type=int, default=2048, help="size of the server's /srv, MB (sparse; default: 2048)")
     machine(p)
     p.add_argument("--icount", action="store_true", help="virtual time: one processor, a nanosecond for each instruction")
+    p.add_argument("--system", action="store_true",
+                   help="whole systems: systemd, and a root that keeps what is written when they boot again")
     p.add_argument("--debug", action="store_true", help="gdb stub, fixed addresses, boot messages on the console")
 
     p = sub("exec", execute, "run a bash command in a guest: exec NAME ROLE -- COMMAND...", "name", "role")
@@ -175,6 +187,7 @@ def parser():
     p.add_argument("name", nargs="+")
     sub("kill", kill, "cut the power of a guest", "name", "role")
     sub("boot", boot, "boot a guest again, on the same disk", "name", "role")
+    sub("dump", dump, "the memory of a guest in a file, for crash or gdb", "name", "role", "file")
     p = sub("link", link, "cut or restore the cable between two guests", "name")
     p.add_argument("state", choices=("on", "off"))
 

@@ -8,7 +8,7 @@ from .cache import RigError, command
 GUEST = Path(__file__).parent.parent / "guest"
 BUSYBOX = Path("/bin/busybox")          # Debian's busybox-static
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "overlay", "ext4")
-SCRIPTS = ("setup", "unstage", "serve", "halt", "unload", "inittab")
+SCRIPTS = ("setup", "unstage", "serve", "halt", "unload", "inittab", "rig-setup.service", "rig-agent.service")
 
 
 def _entry(number, name, mode, data=b""):

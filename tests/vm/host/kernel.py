@@ -130,7 +130,7 @@ def _fit_tools(folder, apt, packages, work):
         ["ldd", p], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout]
     if not tools:
         return
-    libraries = _closure(apt, [p for p in packages if p.startswith("linux-kbuild-")], r"lib|zlib")
+    libraries = closure(apt, [p for p in packages if p.startswith("linux-kbuild-")], r"lib|zlib")
     apt.unpack([p for p in libraries if p not in packages], folder / "runtime", work)
     for tool in tools:
         binary = tool.with_name(tool.name + ".elf")
@@ -146,7 +146,7 @@ exec "$run/$lib/ld-linux-x86-64.so.2" --library-path "$run/$lib" "$here/{binary.
         tool.chmod(0o755)
 
 
-def _closure(apt, packages, pattern):
+def closure(apt, packages, pattern):
     """Packages, and those of their dependencies, direct or not, whose names match."""
     found = list(packages)
     for package in found:
@@ -158,7 +158,7 @@ def _download(name, folder):
     apt = Apt(DEBIAN[name])
     apt.update()
     # The meta packages say which version is the newest; they are empty themselves.
-    packages = _closure(apt, [f"linux-image-{FLAVOUR}", f"linux-headers-{FLAVOUR}"],
+    packages = closure(apt, [f"linux-image-{FLAVOUR}", f"linux-headers-{FLAVOUR}"],
                         r"linux-((image|base|binary|modules|headers)-\d|kbuild-)")[2:]
     work = folder.with_name("debs")
     apt.unpack(packages, folder, work)

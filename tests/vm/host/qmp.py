@@ -7,7 +7,7 @@ from .cache import RigError
 
 def execute(path, command, **arguments):
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(10)
+        sock.settimeout(120)        # a guest's memory takes a while
         sock.connect(str(path))
         with sock.makefile("rw", encoding="utf-8") as stream:
             stream.readline()       # the greeting

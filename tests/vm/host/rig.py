@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cache, debug as debug_kernel, image, initramfs, kernel, nested, qmp, stage
+from . import cache, debug as debug_kernel, image, initramfs, kernel, nested, qmp, stage, system as system_layer
 from .cache import RigError, command
 from .guest import WINDOW_BYTES, WINDOW_VECTORS, Guest, Process
 
@@ -72,7 +72,7 @@ class Rig:
         return any(g.process.pid for g in self.guests)
 
     def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append="",
-           icount=False):
+           icount=False, system=False):
         """Boot. Returns the seconds until all were ready."""
         stage.require_tools()
         with cache.lock(state_root() / f".{self.name}.lock"):
@@ -84,7 +84,7 @@ class Rig:
             self._config = {
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
                 "smp": 1 if icount else smp or (2 if guests == 1 else 1), "nested": None,
-                "icount": icount, "debug": debug, "append": append, "trans": trans(),
+                "icount": icount, "system": str(system_layer.get(k)) if system else None, "debug": debug, "append": append, "trans": trans(),
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
                 "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
@@ -92,9 +92,14 @@ class Rig:
                 "stage_tar": str(self.folder / "stage.tar"),
             }
             if guests == 2 and trans() == "vsock":
+                if system:
+                    raise RigError("a guest in a guest is no whole system")
                 self._config["nested"] = str(nested.pack(k.image, self._config["initramfs"]))
             stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
-            self._make_scratch(disk)
+            self._make_disk("scratch", disk)
+            if system:
+                for guest in self.guests:
+                    self._make_disk(f"{guest.name}.system", disk)
             (self.folder / "config.json").write_text(json.dumps(self.config, indent=1), encoding="utf-8")
             try:
                 return self._boot_all()
@@ -114,11 +119,11 @@ class Rig:
             guest.start()
         return max(guest.wait_ready() for guest in guests)
 
-    def _make_scratch(self, megabytes):
-        path = self.folder / "scratch.ext4"
+    def _make_disk(self, label, megabytes):
+        path = self.folder / f"{label}.ext4"
         with open(path, "wb") as sparse:
             sparse.truncate(megabytes << 20)
-        command("mke2fs", "-q", "-F", "-t", "ext4", "-L", "scratch", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+        command("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-E", "lazy_itable_init=1,lazy_journal_init=1",
                 path)
 
     def _start_hub(self):
@@ -174,5 +179,5 @@ class Rig:
             guest.process.kill()
         self.hub.kill()
         self.window.kill()
-        for path in ("scratch.ext4", "stage.tar"):
-            (self.folder / path).unlink(missing_ok=True)
+        for path in (*self.folder.glob("*.ext4"), self.folder / "stage.tar"):
+            path.unlink(missing_ok=True)
