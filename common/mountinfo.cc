@@ -10,10 +10,7 @@
 
 namespace qtfs {
 
-namespace {
-
-// Blanks and backslashes are \ooo.
-std::string unescaped(std::string_view text)
+std::string unescaped_field(std::string_view text)
 {
   std::string plain;
 
@@ -29,8 +26,6 @@ std::string unescaped(std::string_view text)
   }
   return plain;
 }
-
-} // namespace
 
 // ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE SUPER_OPTIONS
 std::vector<MountInfo> parse_mountinfo(const std::string &text)
@@ -52,9 +47,9 @@ std::vector<MountInfo> parse_mountinfo(const std::string &text)
       continue;
     words >> mount.options;
     mount.device = makedev(major, minor);
-    mount.root = unescaped(root);
-    mount.point = unescaped(point);
-    mount.source = unescaped(mount.source);
+    mount.root = unescaped_field(root);
+    mount.point = unescaped_field(point);
+    mount.source = unescaped_field(mount.source);
     mounts.push_back(std::move(mount));
   }
   return mounts;

@@ -23,6 +23,9 @@ struct MountInfo {
   std::string options; // of the file system
 };
 
+// A field of mountinfo or fstab(5), whose spaces and the like are "\040".
+std::string unescaped_field(std::string_view text);
+
 // In the order of the file: of those at one place the last is what is seen.  What it
 // doesn't understand is left out.
 std::vector<MountInfo> parse_mountinfo(const std::string &text);

@@ -260,6 +260,46 @@ void qtfsd_locks_drop(struct qtfsd_open *open)
 	} while (found);
 }
 
+static unsigned int locks_through(struct qtfsd_open *open)
+{
+	struct file_lock_context *ctx;
+	struct file_lock *fl;
+	unsigned int count = 0;
+
+	/* Pairs with the release where the file lock code made it. */
+	ctx = smp_load_acquire(&file_inode(open->file)->i_flctx);
+	if (!ctx)
+		return 0;
+	spin_lock(&ctx->flc_lock);
+	qtfs_for_each_posix_lock(fl, ctx)
+		count += qtfs_flc(fl, file) == open->file;
+	qtfs_for_each_flock(fl, ctx)
+		count += qtfs_flc(fl, file) == open->file;
+	spin_unlock(&ctx->flc_lock);
+	return count;
+}
+
+/* How many locks the client holds: to be shown. */
+unsigned int qtfsd_locks_count(struct qtfsd_session *session)
+{
+	struct qtfsd_open *open;
+	unsigned int count = 0;
+	unsigned long index;
+
+	rcu_read_lock();
+	xa_for_each(&session->opens, index, open) {
+		if (!kref_get_unless_zero(&open->ref))
+			continue;
+		rcu_read_unlock();
+		count += locks_through(open);
+		qtfsd_open_put(open);
+		cond_resched();
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+	return count;
+}
+
 /* ---- waiting ---- */
 
 static int lock_wait_run(struct qtfsd_wait *wait)

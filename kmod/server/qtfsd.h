@@ -495,6 +495,7 @@ void qtfsd_poll_end(struct qtfsd_open *open);
 void qtfsd_lock_run(struct qtfsd_call *call);
 void qtfsd_locks_drop(struct qtfsd_open *open);
 void qtfsd_locks_end(struct qtfsd_session *session);
+unsigned int qtfsd_locks_count(struct qtfsd_session *session);
 
 /* session.c */
 struct qtfsd_session *qtfsd_session_join(struct qtfsd_peer *peer, const struct qtfs_hello *hello,

@@ -9,7 +9,7 @@
  *	<session>/transport	a line for each connection: the client's address
  *	<session>/client	its number, epoch and label
  *	<session>/stats		as above, of this session
- *	<session>/nodes, opens	how many there are
+ *	<session>/nodes, opens, locks	how many there are
  *	<session>/slots		how many requests it may have under way; may be changed
  *
  * In stats, OP counts the answers to an operation, OP_errors those with an
@@ -120,6 +120,11 @@ static ssize_t opens_show(struct qtfsd_session *session, char *buf)
 	return sysfs_emit(buf, "%d\n", atomic_read(&session->nr_opens));
 }
 
+static ssize_t locks_show(struct qtfsd_session *session, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", qtfsd_locks_count(session));
+}
+
 static ssize_t slots_show(struct qtfsd_session *session, char *buf)
 {
 	return sysfs_emit(buf, "%u\n", READ_ONCE(session->slots_granted));
@@ -152,6 +157,7 @@ SESSION_ATTR(client);
 SESSION_ATTR(stats);
 SESSION_ATTR(nodes);
 SESSION_ATTR(opens);
+SESSION_ATTR(locks);
 
 static struct session_attribute session_attr_slots = {
 	.attr = { .name = "slots", .mode = 0600 },
@@ -166,6 +172,7 @@ static struct attribute *session_attrs[] = {
 	&session_attr_stats.attr,
 	&session_attr_nodes.attr,
 	&session_attr_opens.attr,
+	&session_attr_locks.attr,
 	&session_attr_slots.attr,
 	NULL,
 };

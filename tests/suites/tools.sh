@@ -133,9 +133,23 @@ check "and bytes, on the server, too" "S 'qtinfo --json stats' | json '[o for o 
 check "a histogram is drawn" "qtinfo stats STATFS | grep -qE '^ +(<|>=) .* [1-9][0-9]* \|#+'"
 check "mountstats" "sed -n '/fstype qtfs/,\$p' /proc/self/mountstats | grep -qE '^\s+STATFS 7 0 0 [1-9]'"
 check "for Prometheus" "qtinfo stats --prometheus | grep -q '^qtfs_operations_total{side=\"client\",mount=\"$M\",op=\"STATFS\"} 7'"
-exec {open}<$M/data
-check "open files of clients" "S 'qtinfo --json opens' | json 'v[0][\"opens\"] == 1'"
-exec {open}<&-
+mkfifo "$SCRATCH/ends"
+exec {open}<>$M/data
+check "open files of clients" "S 'qtinfo --json opens' | json 'v[0][\"opens\"] == 1 and v[0][\"locks\"] == 0'"
+flock $open
+python3 -c '
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+	fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+	fcntl.lockf(file, fcntl.LOCK_SH, 1, 9)
+	input()' $M/data <"$SCRATCH/ends" &
+locker=$!
+exec {ends}>"$SCRATCH/ends"
+check "and their locks, of both kinds" wait_for 10 "S 'qtinfo --json opens' | json 'v[0][\"locks\"] == 3'"
+echo >&$ends
+exec {ends}>&- {open}<&-
+wait $locker
+check "which go with the files" wait_for 10 "S 'qtinfo --json opens' | json 'v[0][\"locks\"] == 0'"
 for command in connections caches inflight opens stats -t "-p 1" -a; do
 	check "qtinfo $command" "qtinfo $command >/dev/null"
 done
@@ -149,6 +163,10 @@ until ! kill -0 $trace 2>/dev/null; do stat -f $M >"$SCRATCH/said"; done
 check "trace tells an operation with its tag" "grep -qE '(client|server) [0-9]+/[0-9]+/[0-9]+ +STATFS +ok' '$SCRATCH/trace'"
 check "and leaves nothing" "! ls -d /sys/kernel/tracing/instances/qtinfo.* 2>/dev/null"
 check "top" "qtinfo top --count 1 --interval 0.2 | grep -q '^client'"
+check "all at once is one JSON" "qtinfo -a --json | json 'v[\"well\"] and v[\"stats\"]'"
+echo "$D $M/elsewhere qtfs defaults 0 0" >>/etc/fstab
+fails_with_words "what fstab mounts and isn't mounted" 1 "$M/elsewhere: in /etc/fstab" qtinfo
+sed -i '\|/elsewhere|d' /etc/fstab
 check "dump" "qtinfo dump $SCRATCH/dump && json 'v[\"files\"]' <$SCRATCH/dump"
 
 # ---- log levels ----
@@ -187,12 +205,13 @@ check "audit: by whom" S "grep MKDIR /run/qtfs/audit.log | grep -qE '\"uid\":0,.
 check "audit: root alone reads it" S '[ $(stat -c %a /run/qtfs/audit.log) = 600 ]'
 
 # ---- man pages say what --help says ----
-for page in qtinfo.1 qtcfg.1 qtfs-engine.8; do
+for page in qtinfo.1 qtcfg.1 qtrun.1 rexec.1 qtfs-engine.8 rexec_server.8 udsproxyd.8; do
+	completion=/usr/share/bash-completion/completions/${page%.*}
+	[ -e "$completion" ] || completion=/usr/share/bash-completion/completions/rexec # both ends in one
 	text=$(sed 's/\\//g' "/usr/share/man/man${page##*.}/$page")
 	for option in $({ "${page%.*}" --help-all || "${page%.*}" --help; } 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,' | sort -u); do
 		grep -qF -- "$option" <<<"$text" || not_ok "$page tells of $option"
-		[ "${page##*.}" != 1 ] || grep -qF -- "$option" "/usr/share/bash-completion/completions/${page%.*}" ||
-			[ "$option" = --help-all ] || not_ok "completion of ${page%.*} knows $option"
+		grep -qF -- "$option" "$completion" || [ "$option" = --help-all ] || not_ok "completion of ${page%.*} knows $option"
 	done
 done
 check "umount" umount_qtfs $M

@@ -117,6 +117,17 @@ TEST_F(Tree, HealthTellsWhatToLookAt)
   now.in_flight.clear();
   EXPECT_TRUE(examine(now, engine, {good}, true).empty());
   EXPECT_TRUE(mentions(examine(now, engine, {{2, "/mnt", ETIMEDOUT, 0}}, true), "/mnt", true));
+  Proxy proxy = {"", "1", 7, "10.0.0.2:12121", true};
+  EXPECT_TRUE(examine(now, engine, {good}, true, proxy).empty());
+  proxy.connected = false;
+  EXPECT_TRUE(mentions(examine(now, engine, {good}, true, proxy), "10.0.0.2:12121", true));
+  proxy.problem = "it doesn't answer";
+  EXPECT_TRUE(mentions(examine(now, engine, {good}, true, proxy), "doesn't answer", true));
+  now.fstab = {now.mounts[0].points.at(0)};
+  EXPECT_TRUE(examine(now, engine, {good}, true).empty());
+  now.fstab.emplace_back("/mnt/gone");
+  EXPECT_TRUE(mentions(examine(now, engine, {good}, true), "/mnt/gone: in /etc/fstab", true));
+  now.fstab.clear();
   EXPECT_TRUE(mentions(examine(now, engine, {good}, false), "not root", false));
   engine.edited = true;
   EXPECT_TRUE(mentions(examine(now, engine, {good}, true), "whitelist", false));
@@ -253,6 +264,13 @@ TEST(Trace, IsFiltered)
   EXPECT_TRUE((TraceFilter{"", false, 5, false}.wants(end)));
   EXPECT_FALSE((TraceFilter{"", false, 6, false}.wants(end)));
   EXPECT_TRUE((TraceFilter{"", false, 0, true}.wants(queued)));
+}
+
+TEST(Fstab, TellsWhatIsMountedAtBoot)
+{
+  EXPECT_EQ(parse_fstab("# /srv /a qtfs defaults\n/srv /b qtfs addr=1.2.3.4,_netdev 0 0\n\n"
+                        "/dev/vda / ext4 rw\n/srv /c qtfs noauto,nosuid\n  /s /d\\040e/ qtfs rw\n"),
+            (std::vector<std::string>{"/b", "/d e"}));
 }
 
 TEST(Top, IsSorted)

@@ -103,7 +103,9 @@ double Measurement::bytes_per_second() const
   return ns ? bytes * 1e9 / static_cast<double>(ns) : 0;
 }
 
-Result<Bench, std::string> run_bench(const BenchOptions &options)
+Result<Bench, std::string> run_bench(
+  const BenchOptions &options,
+  const std::function<void(const Measurement &next, std::size_t done, std::size_t all)> &progress)
 {
   const Result<Mount, std::string> mount = choose(read_model(take_snapshot()), options.mount);
   if (!mount)
@@ -122,9 +124,11 @@ Result<Bench, std::string> run_bench(const BenchOptions &options)
     {.name = "read-1m", .in = chunk, .at_a_time = streams},
     {.name = "write-1m", .out = chunk, .at_a_time = streams},
   };
-  for (Measurement &measurement : bench.measurements)
-    if (const int error = measure(file, options.ms, measurement))
+  for (std::size_t i = 0; i < bench.measurements.size(); i++) {
+    progress(bench.measurements[i], i, bench.measurements.size());
+    if (const int error = measure(file, options.ms, bench.measurements[i]))
       return file + ": " + std::strerror(error);
+  }
   return bench;
 }
 

@@ -7,6 +7,7 @@
 #define QTFS_QTINFO_BENCH_HH
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,11 @@ struct Bench {
   std::vector<Measurement> measurements;
 };
 
-// Takes some seconds.  The error is for people.
-Result<Bench, std::string> run_bench(const BenchOptions &options);
+// Takes some seconds: @progress is told before each measurement how many were done, of how many.
+// The error is for people.
+Result<Bench, std::string> run_bench(
+  const BenchOptions &options,
+  const std::function<void(const Measurement &next, std::size_t done, std::size_t all)> &progress);
 
 std::string bench_text(const Bench &bench);
 Json bench_json(const Bench &bench);

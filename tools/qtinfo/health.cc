@@ -45,6 +45,28 @@ void examine_server(const Model &model, const std::optional<Engine> &engine,
                         "dmesg names them; qtinfo connections, qtinfo stats --counters"});
 }
 
+void examine_fstab(const Model &model, std::vector<Finding> &findings)
+{
+  for (const std::string &point : model.fstab) {
+    const bool mounted = std::ranges::any_of(model.mounts, [&](const Mount &mount) {
+      return std::ranges::find(mount.points, point) != mount.points.end();
+    });
+    if (!mounted)
+      findings.push_back({true, point + ": in /etc/fstab, but not mounted",
+                          fmt::format("mount {}; dmesg says why it wasn't", point)});
+  }
+}
+
+void examine_proxy(const Proxy &proxy, std::vector<Finding> &findings)
+{
+  if (!proxy.problem.empty())
+    findings.push_back({true, proxy.problem,
+                        "unix sockets of the other machine don't work; journalctl -u udsproxyd"});
+  else if (!proxy.connected)
+    findings.push_back({true, "udsproxyd has no connection to " + proxy.peer,
+                        "does the one there run? are address and port right? qtinfo -u"});
+}
+
 void examine_mount(const Mount &mount, std::vector<Finding> &findings)
 {
   if (mount.state != "connected" && !mount.state.empty())
@@ -74,7 +96,8 @@ void examine_ping(const Ping &ping, std::vector<Finding> &findings)
 } // namespace
 
 std::vector<Finding> examine(const Model &model, const std::optional<Engine> &engine,
-                             const std::vector<Ping> &pings, bool root)
+                             const std::vector<Ping> &pings, bool root,
+                             const std::optional<Proxy> &proxy)
 {
   std::vector<Finding> findings;
 
@@ -90,6 +113,9 @@ std::vector<Finding> examine(const Model &model, const std::optional<Engine> &en
     examine_mount(mount, findings);
   for (const Ping &ping : pings)
     examine_ping(ping, findings);
+  examine_fstab(model, findings);
+  if (proxy)
+    examine_proxy(*proxy, findings);
   if (!model.in_flight.empty() && model.in_flight.front().age_ms >= long_ms) {
     const InFlight &oldest = model.in_flight.front();
     findings.push_back({true,

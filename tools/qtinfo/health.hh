@@ -38,9 +38,19 @@ struct Engine {
   bool edited = false;
 };
 
+// udsproxyd, where there is one.
+struct Proxy {
+  std::string problem; // why it doesn't answer; empty: it does
+  std::string version;
+  std::int64_t pid = 0;
+  std::string peer;
+  bool connected = false;
+};
+
 // The most serious and the most probable cause of others first.
 std::vector<Finding> examine(const Model &model, const std::optional<Engine> &engine,
-                             const std::vector<Ping> &pings, bool root);
+                             const std::vector<Ping> &pings, bool root,
+                             const std::optional<Proxy> &proxy = std::nullopt);
 
 } // namespace qtfs::qtinfo
 

@@ -56,6 +56,27 @@ Engine ask_engine(const std::string &control)
   return engine;
 }
 
+// None where there is no socket of one.
+std::optional<Proxy> ask_proxy()
+{
+  Json request = Json::object();
+  Proxy proxy;
+
+  if (::access(proxy_socket, F_OK) != 0)
+    return std::nullopt;
+  request.set("op", "status");
+  const Result<Json, std::string> answer = control_ask(proxy_socket, request, engine_limit);
+  if (!answer) {
+    proxy.problem = answer.error();
+    return proxy;
+  }
+  proxy.version = answer->string("version").value_or("?");
+  proxy.pid = answer->number("pid").value_or(0);
+  proxy.peer = answer->string("peer").value_or("?");
+  proxy.connected = answer->flag("connected");
+  return proxy;
+}
+
 std::vector<Ping> ping_all(const Model &model)
 {
   std::vector<Ping> pings;
@@ -81,7 +102,10 @@ Summary summarise(const Options &options)
   summary.pings = ping_all(summary.model);
   if (summary.model.server && ::geteuid() == 0)
     summary.engine = ask_engine(options.control);
-  summary.findings = examine(summary.model, summary.engine, summary.pings, ::geteuid() == 0);
+  if (::geteuid() == 0)
+    summary.proxy = ask_proxy();
+  summary.findings =
+    examine(summary.model, summary.engine, summary.pings, ::geteuid() == 0, summary.proxy);
   return summary;
 }
 
@@ -103,6 +127,13 @@ int show_summary(const Options &options)
 
 int show_all(const Options &options)
 {
+  if (options.json) {
+    const Summary summary = summarise(options);
+    Json json = summary_json(summary);
+    json.set("requests", in_flight_json(summary.model)).set("stats", stats_json(summary.model));
+    fmt::print("{}\n", json.pretty());
+    return well(summary.findings) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   const int status = show_summary(options);
   const Model model = read_model(take_snapshot());
 
@@ -153,8 +184,15 @@ int show_pings(const Options &options)
 
 int show_bench(const Options &options)
 {
-  const Result<Bench, std::string> bench = run_bench(options.bench);
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const auto progress = [&](const Measurement &next, std::size_t done, std::size_t all) {
+    if (terminal)
+      fmt::print(stderr, "\r\033[K{} of {}: {}", done + 1, all, next.name);
+  };
+  const Result<Bench, std::string> bench = run_bench(options.bench, progress);
 
+  if (terminal)
+    fmt::print(stderr, "\r\033[K");
   if (!bench)
     return complain(bench.error());
   return show(options, bench_json(*bench), bench_text(*bench));
@@ -202,7 +240,7 @@ int dump(const Options &options)
   Json json = Json::object();
 
   for (const auto &[name, content] : snapshot.files) {
-    if (name != "/proc/self/mountinfo" && name != "/proc/slabinfo")
+    if (name != "/proc/self/mountinfo" && name != "/proc/slabinfo" && name != "/etc/fstab")
       files.set(name, content);
   }
   json.set("qtinfo", QTFS_RELEASE).set("summary", summary_json(summary));

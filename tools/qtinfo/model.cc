@@ -109,6 +109,7 @@ Session read_session(const Snapshot &snapshot, std::uint64_t id)
     session.connections.push_back(line);
   std::istringstream(file_of(snapshot, sysfs + "/nodes")) >> session.nodes;
   std::istringstream(file_of(snapshot, sysfs + "/opens")) >> session.opens;
+  std::istringstream(file_of(snapshot, sysfs + "/locks")) >> session.locks;
   session.counters = parse_counters(file_of(snapshot, sysfs + "/stats"));
   session.ops = parse_opstats(file_of(snapshot, debugfs + "/latency"));
   return session;
@@ -188,6 +189,25 @@ std::vector<InFlight> parse_in_flight(const std::string &text, bool on_server)
   return requests;
 }
 
+std::vector<std::string> parse_fstab(const std::string &text)
+{
+  std::istringstream lines(text);
+  std::vector<std::string> points;
+
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string source, point, type, options;
+    if (!(words >> source >> point >> type >> options) || source.starts_with('#') || type != "qtfs")
+      continue;
+    if (("," + options + ",").find(",noauto,") != std::string::npos)
+      continue;
+    while (point.size() > 1 && point.ends_with('/'))
+      point.pop_back();
+    points.push_back(unescaped_field(point));
+  }
+  return points;
+}
+
 Model read_model(const Snapshot &snapshot)
 {
   Model model;
@@ -209,6 +229,7 @@ Model read_model(const Snapshot &snapshot)
                   false);
   }
   find_points(file_of(snapshot, "/proc/self/mountinfo"), model.mounts);
+  model.fstab = parse_fstab(file_of(snapshot, "/etc/fstab"));
   for (const std::uint64_t id : numbers_below(snapshot, "/sys/fs/qtfs_server"))
     model.sessions.push_back(read_session(snapshot, id));
   add_in_flight(model, file_of(snapshot, "/sys/kernel/debug/qtfs_server/ops"), true);

@@ -65,6 +65,7 @@ struct Session {
   std::string label;
   std::uint64_t nodes = 0;
   std::uint64_t opens = 0;
+  std::uint64_t locks = 0;
   Counters counters;
   std::vector<OpStat> ops;
 };
@@ -82,6 +83,7 @@ struct Model {
   bool details = false; // debugfs could be read
   std::string stuck;
   std::vector<Mount> mounts;
+  std::vector<std::string> fstab; // where the machine mounts qtfs when it boots
   std::vector<Session> sessions;
   std::vector<InFlight> in_flight; // the oldest first
   std::string engine;              // running, stopped or failing
@@ -97,6 +99,8 @@ Model read_model(const Snapshot &snapshot);
 std::vector<OpStat> parse_opstats(const std::string &text);
 Counters parse_counters(const std::string &text);
 std::vector<InFlight> parse_in_flight(const std::string &text, bool on_server);
+// The mount points of fstab(5)'s lines for qtfs, but those with noauto.
+std::vector<std::string> parse_fstab(const std::string &text);
 
 // @now less @before, by name.
 std::vector<OpStat> difference(const std::vector<OpStat> &now, const std::vector<OpStat> &before);

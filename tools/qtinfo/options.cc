@@ -59,7 +59,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
   stats->add_flag("--counters", options.counters, "The other counters, too");
   stats->add_flag("--prometheus", options.prometheus, "In Prometheus' text format");
   app.add_subcommand("inflight", "Requests that are not answered yet, the oldest first");
-  app.add_subcommand("opens", "Open files and names that clients hold (server)");
+  app.add_subcommand("opens", "Open files, locks and names that clients hold (server)");
   app.add_subcommand("connections", "Mounts and clients, and how they are connected");
   app.add_subcommand("caches", "Memory of caches, and the mounts' caching options");
   CLI::App *log = app.add_subcommand("log", "Shows or sets how much the modules log");

@@ -114,6 +114,10 @@ std::string prometheus_text(const Model &model)
     for (const Session &session : model.sessions)
       text += fmt::format("qtfs_client_open_files{{session=\"{}\",client=\"{}\"}} {}\n", session.id,
                           escaped(session.label), session.opens);
+    text += family("qtfs_client_locks", "gauge", "Locks that a client holds");
+    for (const Session &session : model.sessions)
+      text += fmt::format("qtfs_client_locks{{session=\"{}\",client=\"{}\"}} {}\n", session.id,
+                          escaped(session.label), session.locks);
   }
   text += family("qtfs_requests_in_flight", "gauge", "Requests that are not answered yet");
   text += fmt::format("qtfs_requests_in_flight {}\n", model.in_flight.size());

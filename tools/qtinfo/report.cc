@@ -198,6 +198,10 @@ std::string summary_text(const Summary &summary, const Style &style)
     if (model.details)
       text += "  " + traffic_text(summary.recent_server, model.server_ops, summary.interval) + "\n";
   }
+  if (summary.proxy && summary.proxy->problem.empty())
+    text += fmt::format("\n{} {} to {}, pid {}\n", style.bold("udsproxyd"),
+                        summary.proxy->connected ? "connected" : "not connected",
+                        summary.proxy->peer, summary.proxy->pid);
   if (!model.in_flight.empty())
     text += fmt::format("\n{} request(s) in flight, the oldest for {}\n", model.in_flight.size(),
                         human_time(model.in_flight.front().age_ms * 1'000'000));
@@ -228,6 +232,13 @@ Json summary_json(const Summary &summary)
     engine.set("threads", summary.engine->threads).set("whitelist", summary.engine->file);
     engine.set("edited", summary.engine->edited);
     json.set("engine_process", std::move(engine));
+  }
+  if (summary.proxy) {
+    Json proxy = Json::object();
+    proxy.set("answers", summary.proxy->problem.empty()).set("version", summary.proxy->version);
+    proxy.set("pid", summary.proxy->pid).set("peer", summary.proxy->peer);
+    proxy.set("connected", summary.proxy->connected);
+    json.set("udsproxyd", std::move(proxy));
   }
   json.set("in_flight", model.in_flight.size());
   return json;
@@ -317,11 +328,11 @@ Json in_flight_json(const Model &model)
 
 std::string opens_text(const Model &model)
 {
-  Table table({"client", "session", "open files", "names"});
+  Table table({"client", "session", "open files", "locks", "names"});
 
   for (const Session &session : model.sessions)
     table.add({session.label, std::to_string(session.id), std::to_string(session.opens),
-               std::to_string(session.nodes)});
+               std::to_string(session.locks), std::to_string(session.nodes)});
   if (!table.empty())
     return table.text();
   return model.server ? "no clients\n" : "this machine is no server: try there\n";
@@ -334,7 +345,7 @@ Json opens_json(const Model &model)
   for (const Session &session : model.sessions) {
     Json one = Json::object();
     one.set("session", session.id).set("client", session.client).set("label", session.label);
-    one.set("opens", session.opens).set("nodes", session.nodes);
+    one.set("opens", session.opens).set("locks", session.locks).set("nodes", session.nodes);
     json.push(std::move(one));
   }
   return json;

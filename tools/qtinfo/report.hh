@@ -23,6 +23,7 @@ struct Summary {
   double interval = 0; // seconds
   std::vector<Ping> pings;
   std::optional<Engine> engine; // of this machine, if it is a server
+  std::optional<Proxy> proxy;   // of this machine, if one runs
   std::vector<Finding> findings;
 };
 
