@@ -215,3 +215,22 @@ for page in qtinfo.1 qtcfg.1 qtrun.1 rexec.1 qtfs-engine.8 rexec_server.8 udspro
 	done
 done
 check "umount" umount_qtfs $M
+
+# ---- a mount that waits for its server, as when both boot ----
+if [ "$TRANS" = tcp ]; then
+	stop_engine
+	S "rmmod qtfs_server"
+	mount_qtfs -o retry=100 $D $M >"$SCRATCH/retry" 2>&1 &
+	mounting=$!
+	check "a mount says that it waits for the server" wait_for 60 grep -q 'trying again for 100 s' "$SCRATCH/retry"
+	check "which starts" start_server
+	wait $mounting
+	is "and then is there" "$? $(stat -f -c %T $M 2>&1 | head -c 1 | wc -c) $(grep -c " $M qtfs" /proc/mounts)" "0 1 1"
+	check "umount" umount_qtfs $M
+	whitelist Mount=/nowhere
+	reload_engine
+	fails_with_words "what is refused isn't tried again" 32 '[Pp]ermission denied|read-only' timeout $((30 * RIG_SLOW)) mount -t qtfs -o "$(transport_options),retry=100" $D $M
+	whitelist
+	reload_engine
+fi
+fails_with_words "a wrong time" 1 'retry=x: seconds' mount -t qtfs -o "$(transport_options),retry=x" $D $M

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 
 #include "options.hh"
+#include "patience.hh"
 
 namespace qtfs::test {
 
@@ -25,6 +26,39 @@ template <typename Parse> auto parsed(Parse parse, std::vector<std::string> word
 }
 
 } // namespace
+
+TEST(MountPatience, IsAnOptionOfTheHelper)
+{
+  std::string options = "rw,retry=600,addr=10.0.0.1";
+  EXPECT_EQ(*take_retry(options), 600U);
+  EXPECT_EQ(options, "rw,addr=10.0.0.1");
+  EXPECT_EQ(*take_retry(options), 0U);
+  EXPECT_EQ(options, "rw,addr=10.0.0.1");
+  for (const char *wrong : {"retry=", "retry=x", "retry=-1", "retry=1s", "retry=86401"}) {
+    options = wrong;
+    EXPECT_FALSE(take_retry(options)) << wrong;
+  }
+}
+
+TEST(MountPatience, IsForWhatMayPass)
+{
+  EXPECT_TRUE(may_pass("mount: /mnt: mount(2) system call failed: Connection timed out.\n"));
+  EXPECT_TRUE(may_pass("mount: /mnt: Connection refused."));
+  EXPECT_FALSE(may_pass("mount: /mnt: permission denied."));
+  EXPECT_FALSE(may_pass(""));
+}
+
+TEST(MountPatience, EndsWithTheFirstThatIsNoUseOrAfterItsTime)
+{
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_patiently({"/bin/sh", "-c", "exit 0"}, std::chrono::seconds(9)), 0);
+  EXPECT_EQ(run_patiently({"/bin/sh", "-c", "echo nonsense >&2; exit 32"}, std::chrono::seconds(9)),
+            32);
+  EXPECT_EQ(run_patiently({"/bin/sh", "-c", "echo Connection refused >&2; exit 32"},
+                          std::chrono::seconds(1)),
+            32);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "nonsense\nConnection refused\n");
+}
 
 TEST(MountLine, IsThatOfMount8)
 {

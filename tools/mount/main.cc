@@ -15,6 +15,7 @@
 
 #include "mountinfo.hh"
 #include "options.hh"
+#include "patience.hh"
 #include "remote.hh"
 
 namespace qtfs::mount {
@@ -43,8 +44,12 @@ int execute(std::vector<std::string> words)
 }
 
 // As mount(8) does without a helper; paths have been made what they should be.
-int mount_locally(const MountLine &line)
+int mount_locally(MountLine line)
 {
+  const Result<unsigned, std::string> retry = take_retry(line.options);
+  if (!retry)
+    return complain("mount.qtfs", retry.error(), wrong_usage);
+
   std::vector<std::string> words = {"/bin/mount", "-i", "-t", "qtfs"};
 
   if (::geteuid() == 0)
@@ -54,6 +59,8 @@ int mount_locally(const MountLine &line)
   if (!line.options.empty())
     words.insert(words.end(), {"-o", line.options});
   words.insert(words.end(), {"--", line.source, line.directory});
+  if (*retry)
+    return run_patiently(words, std::chrono::seconds(*retry));
   return execute(std::move(words));
 }
 
