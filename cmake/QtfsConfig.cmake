@@ -16,7 +16,7 @@ foreach(name qtfs rexec)
   endif()
 endforeach()
 install(DIRECTORY "${config}/systemd/" DESTINATION /lib/systemd/system
-  COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.service" PATTERN "*.socket")
+  COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.service" PATTERN "*.socket" PATTERN "*.timer")
 install(DIRECTORY "${config}/udev/" DESTINATION /lib/udev/rules.d
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.rules")
 install(DIRECTORY "${config}/tmpfiles/" DESTINATION /usr/lib/tmpfiles.d
