@@ -31,7 +31,7 @@ constexpr std::size_t announcement_head = 13;
 constexpr std::size_t opening_head = 13;
 constexpr std::size_t object_head = 13;
 
-constexpr std::array<Rule, 14> rules = {{
+constexpr std::array<Rule, 16> rules = {{
   {},                                                                          // there is no type 0
   {0, false, hello_head, hello_size},                                          // Hello
   {0, false, 0, 0},                                                            // Ping
@@ -46,6 +46,8 @@ constexpr std::array<Rule, 14> rules = {{
   {shut_read | shut_write, true, 0, 0},                                        // Shut
   {0, true, 4, 4},                                                             // Reset
   {0, false, sizeof(Proof), sizeof(Proof)},                                    // Prove
+  {0, false, 4, 4},                                                            // Look
+  {0, false, 4, 4},                                                            // Looked
 }};
 
 using Writer = ByteWriter<Bytes>;

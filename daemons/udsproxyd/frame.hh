@@ -20,7 +20,7 @@
 
 namespace qtfs::uds {
 
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 inline constexpr std::size_t header_size = 12;
 inline constexpr std::size_t max_payload = 65536 + 1024; // data, and what it passes
 inline constexpr std::size_t max_data = 65536;           // of a message in one frame
@@ -48,6 +48,8 @@ enum class FrameType : std::uint8_t {
   Shut,
   Reset,
   Prove,
+  Look,
+  Looked,
 };
 
 inline constexpr std::uint8_t announce_made = 0x01; // Announce: Announcement::made
@@ -137,7 +139,7 @@ Bytes encode(const Hello &hello);
 Bytes encode(const Announcement &announcement);
 Bytes encode(const Opening &opening);
 Bytes encode(const Object &object);
-Bytes encode_number(std::uint32_t number); // Credit, Reset
+Bytes encode_number(std::uint32_t number); // Credit, Reset, Look, Looked
 
 std::optional<Hello> decode_hello(Span bytes);
 std::optional<Announcement> decode_announcement(Span bytes);

@@ -81,6 +81,17 @@ void Link::end_of_list()
   send({FrameType::Synced});
 }
 
+void Link::look(std::uint32_t number)
+{
+  send({FrameType::Look}, encode_number(number));
+}
+
+void Link::looked()
+{
+  if (look_)
+    send({FrameType::Looked}, encode_number(*std::exchange(look_, {})));
+}
+
 std::uint32_t Link::take_id()
 {
   if (next_id_ >= UINT32_MAX - 1) {
@@ -437,6 +448,9 @@ bool Link::take(const Header &header, Span payload)
       return false;
     owner_.synced(*this);
     return true;
+  case FrameType::Look:
+  case FrameType::Looked:
+    return take_look(header, payload);
   case FrameType::Open:
     return take_open(header, payload);
   case FrameType::Object:
@@ -450,6 +464,22 @@ bool Link::take(const Header &header, Span payload)
   default:
     return false;
   }
+}
+
+bool Link::take_look(const Header &header, Span payload)
+{
+  const std::optional<std::uint32_t> number = decode_number(payload);
+  const bool asked = header.type == FrameType::Look;
+
+  if (!number || role_ != (asked ? Role::Acceptor : Role::Initiator))
+    return false;
+  if (asked) {
+    look_ = *number;
+    owner_.look(*this);
+  } else {
+    owner_.looked(*this, *number);
+  }
+  return true;
 }
 
 bool Link::take_open(const Header &header, Span payload)

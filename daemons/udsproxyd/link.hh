@@ -56,6 +56,10 @@ public:
   virtual void announced(Link &link, Announcement announcement) = 0;
   virtual void withdrawn(Link &link, const std::string &path) = 0;
   virtual void synced(Link &link) = 0;
+  // The peer wants this machine's sockets to be looked for, and Link::looked() after it.
+  virtual void look(Link &link) = 0;
+  // The peer has announced what there was when look() of this @number came to it.
+  virtual void looked(Link &link, std::uint32_t number) = 0;
   virtual void opened(Link &link, Stream &stream, Opening opening) = 0;
 };
 
@@ -82,6 +86,10 @@ public:
   void announce(const Announcement &announcement);
   void withdraw(const std::string &path);
   void end_of_list();
+  // The peer is to look for its sockets; numbers grow.
+  void look(std::uint32_t number);
+  // It has been looked for this machine's; what was found is announced.
+  void looked();
   // Nothing: there are too many.
   Stream *open(const Opening &opening);
   // Nothing: it has ended.
@@ -129,6 +137,7 @@ private:
   bool take_proof(const Header &header, Span payload);
   void send_proof(const Key &key);
   void come_up();
+  bool take_look(const Header &header, Span payload);
   bool take_open(const Header &header, Span payload);
   bool take_object(const Header &header, Span payload);
   bool take_data(const Header &header, Span payload);
@@ -177,6 +186,7 @@ private:
 
   std::uint32_t next_id_;
   std::uint32_t last_peer_id_ = 0;
+  std::optional<std::uint32_t> look_; // the last one, that isn't answered yet
   std::unordered_map<std::uint32_t, std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Stream>> graveyard_;
   std::deque<std::uint32_t> turns_; // who may have something to send

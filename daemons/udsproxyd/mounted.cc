@@ -17,9 +17,10 @@ namespace qtfs::uds {
 
 namespace {
 
-// A socket that has just been made, and isn't announced yet.
-constexpr auto news_limit = std::chrono::milliseconds(300);
-constexpr auto news_interval = std::chrono::milliseconds(10);
+// What the peer has to say of a socket that isn't announced: it may have just been made.
+constexpr auto look_limit = std::chrono::seconds(5);
+constexpr auto link_limit = std::chrono::milliseconds(300); // while there is no link
+constexpr auto wait_interval = std::chrono::milliseconds(100);
 constexpr auto tick_interval = std::chrono::seconds(1);
 
 } // namespace
@@ -147,17 +148,29 @@ void Mounted::done(const Ask &ask)
 void Mounted::take_ask(const qtfs_uds_event &event)
 {
   const std::string_view path(event.path, event.path_len);
+  Link *link = mirrors_.link();
   Ask ask = {{makedev(event.major, event.minor), event.ino},
              event.id,
              std::string(path),
              std::string(path.substr(event.prefix)),
-             Clock::now() + news_limit};
+             0,
+             Clock::now() + (link ? Clock::duration(look_limit) : link_limit)};
 
   if (answer(ask))
     return;
+  if (link) {
+    ask.look = ++looks_;
+    link->look(ask.look);
+  }
   waiting_.push_back(std::move(ask));
-  if (!timer_) // or those who come would put off those who wait
-    retry();
+  if (!timer_)
+    answer_waiting();
+}
+
+void Mounted::looked(std::uint32_t number)
+{
+  looked_ = std::max(looked_, std::min(number, looks_));
+  answer_waiting();
 }
 
 // False: it isn't known yet.
@@ -165,7 +178,9 @@ bool Mounted::answer(const Ask &ask)
 {
   const Announcement *announcement = mirrors_.wanted(ask.path);
 
-  if (!announcement && Clock::now() < ask.until)
+  const bool looked = ask.look && ask.look <= looked_;
+
+  if (!announcement && !looked && Clock::now() < ask.until)
     return false;
   if (announcement && !sockets_.contains(ask.key))
     open_mount(ask.key.first, [this, ask, announcement = *announcement](Result<Fd> mount) {
@@ -186,13 +201,12 @@ void Mounted::answer(const Ask &ask, const Announcement &announcement, Result<Fd
   done(ask);
 }
 
-void Mounted::retry()
+void Mounted::answer_waiting()
 {
-  timer_ = loop_.after(news_interval, [this] {
-    std::erase_if(waiting_, [this](const Ask &ask) { return answer(ask); });
-    if (!waiting_.empty())
-      retry();
-  });
+  std::erase_if(waiting_, [this](const Ask &ask) { return answer(ask); });
+  timer_.reset();
+  if (!waiting_.empty())
+    timer_ = loop_.after(wait_interval, [this] { answer_waiting(); });
 }
 
 // ---- sockets ----
@@ -244,6 +258,11 @@ void Mounted::link_down()
 {
   for (const auto &[key, mirror] : sockets_)
     mirror->link_down();
+  // Nobody answers any more.
+  for (Ask &ask : waiting_) {
+    ask.look = 0;
+    ask.until = std::min<Clock::time_point>(ask.until, Clock::now() + link_limit);
+  }
 }
 
 void Mounted::reconcile()
@@ -253,6 +272,8 @@ void Mounted::reconcile()
     const Announcement *now = mirrors_.wanted(was.path);
     return !now || *now != was;
   });
+  if (!waiting_.empty())
+    answer_waiting();
 }
 
 void Mounted::tick()

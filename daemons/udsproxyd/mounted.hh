@@ -34,6 +34,8 @@ public:
   void link_down();
   // What the peer has, has changed.
   void reconcile();
+  // The peer has announced what there was when it was told Link::look(@number).
+  void looked(std::uint32_t number);
   std::size_t count() const { return sockets_.size(); }
 
 private:
@@ -43,6 +45,7 @@ private:
     std::uint64_t id;
     std::string path;   // on the server
     std::string inside; // the part below the mount's root
+    std::uint32_t look; // of the peer, after which it's known; 0: there is no link
     Clock::time_point until;
   };
 
@@ -60,7 +63,7 @@ private:
   std::error_code show(const Ask &ask, const Announcement &announcement, const Fd &mount);
   Result<Fd> bind(const Ask &ask, const Announcement &announcement, const Fd &mount);
   void done(const Ask &ask);
-  void retry();
+  void answer_waiting();
   void look_at_mounts();
   void tick();
 
@@ -79,6 +82,8 @@ private:
   QtfsMounts where_;
   std::map<Key, std::unique_ptr<Mirror>> sockets_;
   std::vector<Ask> waiting_; // for the peer to announce the socket
+  std::uint32_t looks_ = 0;  // that it was asked for
+  std::uint32_t looked_ = 0; // and has done
   Loop::Timer timer_;
   Loop::Timer tick_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();

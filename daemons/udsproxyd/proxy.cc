@@ -50,7 +50,12 @@ Proxy::Proxy(Loop &loop, Workers &workers, const Options &options, Root root, co
                       link->withdraw(path);
                 },
                 [this](const Identity &file) { return mirrors_.owns(file); },
-                [this] { mirrors_.reconcile(); }}),
+                [this] {
+                  mirrors_.reconcile();
+                  for (const auto &link : accepted_)
+                    if (link->up())
+                      link->looked();
+                }}),
       connector_(loop, workers, root_, made_, counters_,
                  [this](const Identity &file) { return mirrors_.owns(file); }),
       dial_pause_(first_pause)
@@ -294,6 +299,16 @@ void Proxy::synced(Link &)
 {
   mirrors_.synced();
   mounted_.reconcile();
+}
+
+void Proxy::look(Link &)
+{
+  exports_.look_soon();
+}
+
+void Proxy::looked(Link &, std::uint32_t number)
+{
+  mounted_.looked(number);
 }
 
 void Proxy::opened(Link &link, Stream &stream, Opening opening)

@@ -42,6 +42,8 @@ private:
   void announced(Link &link, Announcement announcement) override;
   void withdrawn(Link &link, const std::string &path) override;
   void synced(Link &link) override;
+  void look(Link &link) override;
+  void looked(Link &link, std::uint32_t number) override;
   void opened(Link &link, Stream &stream, Opening opening) override;
 
   void put_in_force(Whitelist whitelist);

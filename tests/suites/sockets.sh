@@ -84,6 +84,16 @@ check "the end of the program is seen" wait_for 10 exported 0
 is "then it is as a dead socket" "$(connect $M$D/stream)" ECONNREFUSED
 S "setsid $T/socketload serve $D/load </dev/null >/run/qtfs/served 2>&1 & echo \$! >/run/qtfs/load.pid"
 check "one that has just been made" wait_for 10 eval "[ \"\$(connect $M$D/load)\" = connected ]"
+# However late its proxy hears of it.
+S "kill -STOP \$(cat /run/qtfs/udsproxyd.pid)"
+S "setsid $T/socketload serve $D/late </dev/null >/run/qtfs/late 2>&1 & echo \$! >/run/qtfs/late.pid"
+check "one that the server's proxy doesn't know of" wait_for 10 S "grep -q $D/late /proc/net/unix"
+connect $M$D/late >"$SCRATCH/late" &
+sleep 1	# as long as nobody waits who has no link
+S "kill -CONT \$(cat /run/qtfs/udsproxyd.pid)"
+wait $!
+is "is connected to when it does" "$(cat "$SCRATCH/late")" connected
+S "kill \$(cat /run/qtfs/late.pid)"
 check "1000 connections at once" with_timeout 60 "$T/socketload" many $M$D/load 1000
 check "1000 one after the other" with_timeout 60 "$T/socketload" cycles $M$D/load 1000
 "$T/socketload" stuck $M$D/load 3 >"$SCRATCH/stuck" &

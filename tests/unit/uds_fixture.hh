@@ -293,21 +293,27 @@ public:
     send(FrameType::Open, stream, encode(Opening{SocketType::Stream, {uid, uid, {}}, path}));
   }
 
+  // The next frame; nothing: the link ends.
+  std::optional<std::pair<Header, Bytes>> receive_frame()
+  {
+    std::array<std::byte, header_size> head;
+    if (!receive(head))
+      return std::nullopt;
+    const std::optional<Header> header = decode_header(head);
+    EXPECT_TRUE(header);
+    Bytes payload(header->length);
+    if (!receive(payload))
+      return std::nullopt;
+    return std::pair(*header, std::move(payload));
+  }
+
   // The error that a stream is refused with; -1: the link ends.
   int refusal(std::uint32_t stream)
   {
-    for (;;) {
-      std::array<std::byte, header_size> head;
-      if (!receive(head))
-        return -1;
-      const std::optional<Header> header = decode_header(head);
-      EXPECT_TRUE(header);
-      Bytes payload(header->length);
-      if (!receive(payload))
-        return -1;
-      if (header->type == FrameType::Reset && header->stream == stream)
-        return static_cast<int>(*decode_number(payload));
-    }
+    while (const auto frame = receive_frame())
+      if (frame->first.type == FrameType::Reset && frame->first.stream == stream)
+        return static_cast<int>(*decode_number(frame->second));
+    return -1;
   }
   bool ends() { return refusal(0xffffffff) == -1; }
 

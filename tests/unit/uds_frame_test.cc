@@ -42,7 +42,7 @@ TEST(UdsHeader, IsUnderstood)
 TEST(UdsHeader, OfNoTypeIsRefused)
 {
   EXPECT_FALSE(decoded(static_cast<FrameType>(0), 0, 0, 0, 0));
-  EXPECT_FALSE(decoded(static_cast<FrameType>(14), 0, 0, 0, 0));
+  EXPECT_FALSE(decoded(static_cast<FrameType>(16), 0, 0, 0, 4));
   EXPECT_FALSE(decoded(static_cast<FrameType>(255), 0, 0, 0, 0));
 }
 
@@ -52,6 +52,8 @@ TEST(UdsHeader, NamesAStreamWhereThereIsOne)
   EXPECT_FALSE(decoded(FrameType::Ping, 0, 0, 1, 0));
   EXPECT_TRUE(decoded(FrameType::Credit, 0, 0, 1, 4));
   EXPECT_FALSE(decoded(FrameType::Credit, 0, 0, 0, 4));
+  EXPECT_TRUE(decoded(FrameType::Look, 0, 0, 0, 4));
+  EXPECT_FALSE(decoded(FrameType::Looked, 0, 0, 1, 4));
 }
 
 TEST(UdsHeader, IsNotTooLongNorTooShort)

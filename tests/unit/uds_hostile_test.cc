@@ -5,6 +5,7 @@
 #include "uds_fixture.hh"
 
 #include <fmt/format.h>
+#include <set>
 #include <sys/resource.h>
 
 namespace qtfs::uds::test {
@@ -73,6 +74,7 @@ TEST_F(Proxies, EndTheLinkOfWhoBreaksTheRules)
     [](Malicious &peer) { peer.hello(), peer.open(3, "/run/s/x"), peer.open(1, "/run/s/x"); },
     [](Malicious &peer) { peer.hello(), peer.send(FrameType::Shut, 77, {}, shut_read); },
     [](Malicious &peer) { peer.hello(), peer.send(FrameType::Credit, 78, encode_number(1)); },
+    [](Malicious &peer) { peer.hello(), peer.send(FrameType::Looked, 0, encode_number(1)); },
     [](Malicious &peer) {
       peer.hello();
       peer.send(FrameType::Announce, 0,
@@ -192,6 +194,31 @@ TEST_F(Proxies, OpenNoFileThatIsForged)
     EXPECT_TRUE(::read(got.get(), &byte, 1) < 0 && errno == EBADF) << object.name;
   }
   EXPECT_EQ(status("a", "violations"), 0);
+}
+
+// Who connects to a socket that has just been made isn't refused for want of news.
+TEST_F(Proxies, AnnounceWhatThereIsBeforeTheySayThatTheyLooked)
+{
+  Malicious peer(port_a_);
+  std::vector<Fd> listeners;
+  std::set<std::string> announced;
+
+  peer.hello();
+  for (std::uint32_t i = 1; i <= 50; i++) {
+    const std::string path = "/run/s/" + std::to_string(i);
+    listeners.push_back(listen_on(a(path)));
+    peer.send(FrameType::Look, 0, encode_number(i));
+    for (std::uint32_t looked = 0; looked < i;) {
+      const auto frame = peer.receive_frame();
+      ASSERT_TRUE(frame);
+      if (frame->first.type == FrameType::Announce)
+        announced.insert(decode_announcement(frame->second)->path);
+      else if (frame->first.type == FrameType::Looked)
+        looked = *decode_number(frame->second);
+      ASSERT_LE(looked, i);
+    }
+    EXPECT_TRUE(announced.contains(path)) << path;
+  }
 }
 
 namespace {
