@@ -1,7 +1,8 @@
 """The stage: what was built, on its way into the guests, as one tar that unpacks over /.
 
-It holds the stage folder (the result of DESTDIR=... cmake --install), tests/suites as /opt/qtfs/suites, and depmod's
-files for the guest's kernel with the stage's modules in: depmod takes seconds in an emulated guest, and none here."""
+It holds the stage folder (the result of DESTDIR=... cmake --install), tests/suites as /opt/qtfs/suites, docs/*.md as
+/opt/qtfs/docs, and depmod's files for the guest's kernel with the stage's modules in: depmod takes seconds in an emulated guest, and
+none here."""
 import os
 import shutil
 import tarfile
@@ -60,6 +61,8 @@ def pack(folder, kernel, path):
             say(f"nothing is staged: {folder} does not exist")
         if SUITES.is_dir():
             tar.add(SUITES, "opt/qtfs/suites", filter=_owned_by_root)
+        for guide in sorted((REPOSITORY / "docs").glob("*.md")):
+            tar.add(guide, f"opt/qtfs/docs/{guide.name}", filter=_owned_by_root)
     temporary.rename(path)
     return path
 
