@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 240
+# timeout: 420
 # qtcfg and qtinfo: what they change is in force at once, what they say is true, and they never hang.
 . "$(dirname "$0")/lib.sh"
 
