@@ -14,8 +14,6 @@ S "mkdir -p $W && cp /bin/sleep $W/sleep && chmod 755 $W $W/sleep"
 check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 
-# Start a process on the server, in a session of its own; says its number.
-
 # ---- signals ----
 pid=$(run_there a "$W/sleep 1000")
 check "signal 0" P kill $M/proc/"$pid" 0

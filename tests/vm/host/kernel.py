@@ -159,7 +159,7 @@ def _download(name, folder):
     apt.update()
     # The meta packages say which version is the newest; they are empty themselves.
     packages = closure(apt, [f"linux-image-{FLAVOUR}", f"linux-headers-{FLAVOUR}"],
-                        r"linux-((image|base|binary|modules|headers)-\d|kbuild-)")[2:]
+                       r"linux-((image|base|binary|modules|headers)-\d|kbuild-)")[2:]
     work = folder.with_name("debs")
     apt.unpack(packages, folder, work)
     if (folder / "usr/lib/modules").exists():           # merged /usr, since trixie

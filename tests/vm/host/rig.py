@@ -84,7 +84,8 @@ class Rig:
             self._config = {
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
                 "smp": 1 if icount else smp or (2 if guests == 1 else 1), "nested": None,
-                "icount": icount, "system": str(system_layer.get(k)) if system else None, "debug": debug, "append": append, "trans": trans(),
+                "icount": icount, "debug": debug, "append": append, "trans": trans(),
+                "system": str(system_layer.get(k)) if system else None,
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
                 "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
