@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "command.hh"
 #include "mountinfo.hh"
 #include "options.hh"
 #include "patience.hh"
@@ -22,7 +23,6 @@ namespace qtfs::mount {
 
 namespace {
 
-constexpr int failed = 32; // as mount(8) has it
 constexpr int wrong_usage = 1;
 
 int complain(std::string_view program, std::string_view what, int status)
@@ -31,15 +31,9 @@ int complain(std::string_view program, std::string_view what, int status)
   return status;
 }
 
-int execute(std::vector<std::string> words)
+int execute(const std::vector<std::string> &words)
 {
-  std::vector<char *> argv;
-
-  argv.reserve(words.size() + 1);
-  for (std::string &word : words)
-    argv.push_back(word.data());
-  argv.push_back(nullptr);
-  ::execvp(argv[0], argv.data());
+  become(words);
   return complain(words[0], std::strerror(errno), failed);
 }
 
@@ -61,7 +55,7 @@ int mount_locally(MountLine line)
   words.insert(words.end(), {"--", line.source, line.directory});
   if (*retry)
     return run_patiently(words, std::chrono::seconds(*retry));
-  return execute(std::move(words));
+  return execute(words);
 }
 
 std::string reason(std::error_code error)
@@ -127,7 +121,7 @@ int umount(int argc, char **argv)
     if (line->force)
       words.emplace_back("-f");
     words.insert(words.end(), {"--", line->directory});
-    return execute(std::move(words));
+    return execute(words);
   }
   if (const std::error_code error = unmount_remotely(*line))
     return complain("umount.qtfs", fmt::format("{}: {}", line->directory, reason(error)), failed);

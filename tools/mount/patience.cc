@@ -15,7 +15,9 @@
 #include <thread>
 #include <unistd.h>
 
+#include "command.hh"
 #include "fd.hh"
+#include "read_all.hh"
 
 namespace qtfs::mount {
 
@@ -30,41 +32,29 @@ constexpr unsigned most = 86400;
 constexpr std::array passing = {ETIMEDOUT, ECONNREFUSED, ECONNRESET, EHOSTUNREACH,
                                 EHOSTDOWN, ENETUNREACH,  ENETDOWN,   EADDRNOTAVAIL};
 
-[[noreturn]] void become(std::vector<std::string> words, int errors)
-{
-  std::vector<char *> argv;
-
-  argv.reserve(words.size() + 1);
-  for (std::string &word : words)
-    argv.push_back(word.data());
-  argv.push_back(nullptr);
-  ::dup2(errors, STDERR_FILENO);
-  ::setenv("LC_ALL", "C", 1); // its words are looked at
-  ::execvp(argv[0], argv.data());
-  ::_exit(32);
-}
-
 // Runs it, and returns its exit status and what it wrote to its error output.
 int run(const std::vector<std::string> &words, std::string &said)
 {
-  std::array<char, 4096> chunk;
   int ends[2];
   int status = 0;
-  ssize_t n;
 
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    return 32;
+    return failed;
   const Fd from(ends[0]);
   Fd to(ends[1]);
   const pid_t pid = ::fork();
-  if (pid == 0)
-    become(words, to.get());
+  if (pid == 0) {
+    ::dup2(to.get(), STDERR_FILENO);
+    ::setenv("LC_ALL", "C", 1); // its words are looked at
+    become(words);
+    ::_exit(failed);
+  }
   to.reset();
-  while ((n = ::read(from.get(), chunk.data(), chunk.size())) > 0 || (n < 0 && errno == EINTR))
-    said.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  if (Result<std::string> text = read_all(from.get()))
+    said = std::move(*text);
   while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
-  return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 32;
+  return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : failed;
 }
 
 } // namespace
