@@ -164,7 +164,7 @@ void Mounted::take_ask(const qtfs_uds_event &event)
   }
   waiting_.push_back(std::move(ask));
   if (!timer_)
-    answer_waiting();
+    wait_on();
 }
 
 void Mounted::looked(std::uint32_t number)
@@ -206,7 +206,12 @@ void Mounted::answer_waiting()
   std::erase_if(waiting_, [this](const Ask &ask) { return answer(ask); });
   timer_.reset();
   if (!waiting_.empty())
-    timer_ = loop_.after(wait_interval, [this] { answer_waiting(); });
+    wait_on();
+}
+
+void Mounted::wait_on()
+{
+  timer_ = loop_.after(wait_interval, [this] { answer_waiting(); });
 }
 
 // ---- sockets ----
@@ -272,8 +277,7 @@ void Mounted::reconcile()
     const Announcement *now = mirrors_.wanted(was.path);
     return !now || *now != was;
   });
-  if (!waiting_.empty())
-    answer_waiting();
+  answer_waiting();
 }
 
 void Mounted::tick()

@@ -64,6 +64,7 @@ private:
   Result<Fd> bind(const Ask &ask, const Announcement &announcement, const Fd &mount);
   void done(const Ask &ask);
   void answer_waiting();
+  void wait_on();
   void look_at_mounts();
   void tick();
 
