@@ -35,31 +35,43 @@ static unsigned int first, count;
 static bool wanted;			/* since the work last ran */
 static DECLARE_DELAYED_WORK(idle_work, pool_idle);
 
+/* The piece that has been here longest, if there is any.  Called with the lock held. */
+static struct page *pool_pop(void)
+{
+	struct page *page;
+
+	if (!count)
+		return NULL;
+	page = chunks[first];
+	first = (first + 1) % CHUNKS;
+	count--;
+	return page;
+}
+
 static struct page *pool_take(void)
 {
 	struct page *page = NULL;
 
 	spin_lock(&lock);
 	wanted = true;
-	if (count && page_count(chunks[first]) == 1) {
-		page = chunks[first];
-		first = (first + 1) % CHUNKS;
-		count--;
-	}
+	if (count && page_count(chunks[first]) == 1)
+		page = pool_pop();
 	spin_unlock(&lock);
 	return page;
 }
 
 static bool pool_give(struct page *page)
 {
-	bool kept;
+	bool kept, alone;
 
 	spin_lock(&lock);
 	kept = count < CHUNKS;
+	alone = !count;
 	if (kept)
 		chunks[(first + count++) % CHUNKS] = page;
 	spin_unlock(&lock);
-	if (kept)
+	/* With others here the work is due, or about to find this one as well. */
+	if (alone)
 		queue_delayed_work(system_wq, &idle_work, IDLE);
 	return kept;
 }
@@ -70,11 +82,7 @@ static void pool_drain(void)
 
 	for (;;) {
 		spin_lock(&lock);
-		page = count ? chunks[first] : NULL;
-		if (page) {
-			first = (first + 1) % CHUNKS;
-			count--;
-		}
+		page = pool_pop();
 		spin_unlock(&lock);
 		if (!page)
 			break;

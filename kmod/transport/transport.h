@@ -216,12 +216,12 @@ void qtfs_conn_stop(struct qtfs_conn *conn);
 void qtfs_conn_get(struct qtfs_conn *conn);
 void qtfs_conn_put(struct qtfs_conn *conn);
 
-/* crc.c */
-/* Memory for the data of frames: see pool.c. */
+/* pool.c: memory for the data of frames */
 struct page *qtfs_pool_get(size_t want, gfp_t gfp, size_t *len);
 void qtfs_pool_put(struct page *page);
 void qtfs_pool_exit(void);
 
+/* crc.c */
 void qtfs_crc_init(void);
 void qtfs_crc_exit(void);
 bool qtfs_crc_available(void);
