@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "control.hh"
 
@@ -42,16 +43,23 @@ Result<Fd> take_signals(std::initializer_list<int> more)
   return signals;
 }
 
-Fd listen_for_commands(const std::string &path, const std::string &unreachable)
+CommandSocket::CommandSocket(std::string path, const std::string &unreachable)
+    : path_(std::move(path))
 {
-  if (path.empty())
-    return {};
-  Result<Fd, std::string> socket = control_listen(path);
-  if (!socket) {
+  if (path_.empty())
+    return;
+  Result<Fd, std::string> socket = control_listen(path_);
+  if (socket)
+    fd_ = std::move(*socket);
+  else
     spdlog::warn("{}: {}", unreachable, socket.error());
-    return {};
-  }
-  return std::move(*socket);
+}
+
+// While we still listen nobody else takes the name: it is ours that goes.
+CommandSocket::~CommandSocket()
+{
+  if (fd_)
+    ::unlink(path_.c_str());
 }
 
 Reloading::Reloading()

@@ -21,9 +21,24 @@ void raise_file_limit();
 // not otherwise; SIGPIPE not at all.  To be called before any thread exists.
 Result<Fd> take_signals(std::initializer_list<int> more = {});
 
-// The control socket; nothing if there shall be none, or if it can't be made: the
-// daemon serves without it as well.  @unreachable says what that means, in the log.
-Fd listen_for_commands(const std::string &path, const std::string &unreachable);
+// The control socket.  Its name goes with it: a name that is left says that the daemon
+// ended in another way than by being told to, which is what the tools make of it.
+class CommandSocket {
+public:
+  // None if there shall be none (@path is empty), or if it can't be made: the daemon
+  // serves without it as well.  @unreachable says what that means, in the log.
+  CommandSocket(std::string path, const std::string &unreachable);
+  CommandSocket(const CommandSocket &) = delete;
+  CommandSocket &operator=(const CommandSocket &) = delete;
+  ~CommandSocket();
+
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  int fd() const { return fd_.get(); }
+
+private:
+  std::string path_;
+  Fd fd_;
+};
 
 // Systemd takes the daemon for reloading while this lives, and for ready then.
 class Reloading {

@@ -219,7 +219,7 @@ int run(const Options &options, int signals)
   if (options.udsproxyd)
     proxy = start_udsproxyd(*options.udsproxyd);
 
-  const Fd control = listen_for_commands(options.control, "qtcfg can't reach this engine");
+  const CommandSocket control(options.control, "qtcfg can't reach this engine");
   Commands commands(std::move(*whitelist), options.threads, [&](Whitelist list) {
     warn_about(options.whitelist, list);
     return engine.reload(std::move(list));
@@ -227,7 +227,7 @@ int run(const Options &options, int signals)
 
   spdlog::info("ready");
   ::sd_notifyf(0, "READY=1\nSTATUS=Serving with %u threads", options.threads);
-  const int status = wait_for_end(engine, commands, control.get(), signals, alarm);
+  const int status = wait_for_end(engine, commands, control.fd(), signals, alarm);
 
   ::sd_notify(0, "STOPPING=1\nSTATUS=Finishing requests");
   engine.stop();

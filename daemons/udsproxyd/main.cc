@@ -78,11 +78,11 @@ int run(const Options &options, int signals)
     spdlog::error("{}", problem);
     return EXIT_FAILURE;
   }
-  const Fd control = listen_for_commands(options.control, "qtinfo can't reach this proxy");
+  const CommandSocket control(options.control, "qtinfo can't reach this proxy");
   Loop::Watch commands;
   if (control)
-    commands = loop.watch(control.get(), EPOLLIN, [&](std::uint32_t) {
-      control_serve(control.get(), [&](std::string_view line) { return proxy.answer(line); });
+    commands = loop.watch(control.fd(), EPOLLIN, [&](std::uint32_t) {
+      control_serve(control.fd(), [&](std::string_view line) { return proxy.answer(line); });
     });
   const Loop::Watch ending = loop.watch(signals, EPOLLIN, [&](std::uint32_t) {
     signalfd_siginfo info;

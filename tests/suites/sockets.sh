@@ -225,8 +225,10 @@ check "the mount isn't busy" umount_qtfs $M
 check "nor the file system kept" wait_for 10 eval "[ \$(proxy_number shown) -le 1 ]"
 kill "$PROXY"
 check "the proxy ends" wait $PROXY
+check "and its control socket with it" eval "! test -e /run/qtfs/client.sock"
 check "the module can go" wait_for 5 rmmod qtfs
 S "kill \$(cat /run/qtfs/udsproxyd.pid /run/qtfs/load.pid); true"
+check "as does the server's" wait_for 5 S "! test -e /run/qtfs/udsproxyd.sock"
 grep -v 'debug:\|info:' "$SCRATCH/proxy.log"
 S "grep -v 'debug:\|info:' /run/qtfs/udsproxyd.log"
 true
