@@ -5,12 +5,13 @@
 # trans: tcp pcie
 # expect-log: connection lost|connected again|has forgotten this client|is open again|has been waiting|no answer for
 # The server's machine loses power at any time, and comes back, while processes write and sync: what fsync() has confirmed is
-# there, what it hasn't comes, and none of the processes hears of it. CUTS says how often.
+# there, what it hasn't comes, and none of the processes hears of it. CUTS says how often; CLIENTS, how many mounts the WRITERS
+# are shared among.
 . "$(dirname "$0")/lib.sh"
 
 D=/srv/power
 M=/mnt/power
-: "${CUTS:=3}" "${WRITERS:=3}"
+: "${CUTS:=3}" "${WRITERS:=3}" "${CLIENTS:=1}"
 
 # Writes records to a file in place, and one file after the other; says which of them fsync() has confirmed.
 cat >"$SCRATCH/write.py" <<'PY'
@@ -71,10 +72,12 @@ work_on() { # RECORDS; so many more from each
 
 check "the server starts" start_server || exit
 S "rm -rf $D && mkdir $D && seq 100000 >$D/old && sync"
-check "mount" mount_qtfs $D $M || exit
-exec {old}<>$M/old
+for ((c = 0; c < CLIENTS; c++)); do
+	check "mount $c" mount_qtfs $D $M$c || exit
+done
+exec {old}<>${M}0/old
 for ((i = 0; i < WRITERS; i++)); do
-	python3 "$SCRATCH/write.py" $M/w$i "$SCRATCH/confirmed$i" "$SCRATCH/stop" >"$SCRATCH/writer$i" 2>&1 &
+	python3 "$SCRATCH/write.py" $M$((i % CLIENTS))/w$i "$SCRATCH/confirmed$i" "$SCRATCH/stop" >"$SCRATCH/writer$i" 2>&1 &
 	writers[i]=$!
 done
 check "records are confirmed" wait_for 60 eval '[ "$(cat "$SCRATCH"/confirmed* | grep -cx 1)" = $WRITERS ]'
@@ -82,7 +85,7 @@ all=0
 for ((cut = 1; cut <= CUTS; cut++)); do
 	work_on $((RANDOM % 5 + 1)) || not_ok "$cut: records are confirmed"
 	printf "unstable %2d" $cut >&$old
-	: >>$M/old # a close brings it to the server, no more
+	: >>${M}0/old # a close brings it to the server, no more
 	is "$cut: the server has what is not confirmed" "$(S "head -c $((11 * cut)) $D/old | tail -c 11")" "$(printf "unstable %2d" $cut)"
 	sleep 0.$((RANDOM % 10))
 	check "$cut: the power is cut" host kill server
@@ -109,4 +112,6 @@ for ((i = 0; i < WRITERS; i++)); do
 done
 echo "# $all confirmed records in $CUTS cuts"
 exec {old}<&-
-check "umount" umount_qtfs $M
+for ((c = 0; c < CLIENTS; c++)); do
+	check "umount $c" umount_qtfs $M$c
+done

@@ -6,13 +6,14 @@
 # expect-log: connection lost|connected again|engine has gone|no answer for|has been waiting
 # Programs that know nothing of it live through 20 deaths of the engine and 20 cuts of the link each: dd, git clone, tar -x,
 # SQLite, and PostgreSQL with its data on the mount. None of them may hear of an error, and in the end the data is compared
-# with where it came from, or by what the database has for this. ROUNDS says how often; PROGRAMS, which of them.
+# with where it came from, or by what the database has for this. ROUNDS says how often; PROGRAMS, which of them; CLIENTS, on how
+# many mounts at once.
 . "$(dirname "$0")/lib.sh"
 
-D=/srv/survives
-M=/mnt/survives
+ALL_D=/srv/survives
+ALL_M=/mnt/survives
 FAULT=/sys/kernel/debug/qtfs_server/fault
-: "${ROUNDS:=20}" "${PROGRAMS:=dd git tar sqlite postgres}"
+: "${ROUNDS:=20}" "${PROGRAMS:=dd git tar sqlite postgres}" "${CLIENTS:=1}"
 PG=/usr/lib/postgresql/15/bin
 
 # ---- what breaks ----
@@ -26,7 +27,7 @@ cut() { # NUMBER; every other one is within a frame of the server
 }
 # The program has to be at work in between: so many requests more.
 works() { # REQUESTS
-	wait_for 60 eval "[ \$(requests requests) -ge $(($(requests requests) + $1)) ] || [ -e '$SCRATCH/end' ]"
+	wait_for 60 eval "[ \$(requests requests) -ge $(($(requests requests) + $1)) ] || [ -e '$END' ]"
 }
 break_things() {
 	local n before
@@ -38,28 +39,33 @@ break_things() {
 		before=$(stat_of reconnects)
 		cut $n
 		wait_for 60 eval "[ \$(stat_of reconnects) -gt $before ]" || return
-		[ ! -e "$SCRATCH/end" ] || return
-		echo $n >"$SCRATCH/rounds"
+		[ ! -e "$END" ] || return
+		echo $n >"$ROUND"
 	done
 }
 
-# Runs FUNCTION again and again, with the number of the time, until all has been broken that often.
+# Runs FUNCTION again and again, with the number of the time, until all has been broken that often. The first client breaks
+# things, and the others go on for as long as it does.
 survives() { # NAME FUNCTION
-	local name=$1 n=0 breaker status=0
-	rm -f "$SCRATCH/end"
-	echo 0 >"$SCRATCH/rounds"
-	break_things >"$SCRATCH/breaker" 2>&1 &
-	breaker=$!
-	while [ $status = 0 ] && kill -0 $breaker 2>/dev/null; do
+	local name="client $CLIENT, $1" n=0 breaker= status=0
+	if [ $CLIENT = 0 ]; then
+		rm -f "$END"
+		echo 0 >"$ROUND"
+		(break_things >"$SCRATCH/breaker" 2>&1; touch "$END.$1") &
+		breaker=$!
+	fi
+	while [ $status = 0 ] && [ ! -e "$END.$1" ]; do
 		n=$((n + 1))
 		$2 $n >"$SCRATCH/program" 2>&1
 		status=$?
 	done
-	touch "$SCRATCH/end"
-	wait $breaker
-	[ -z "$FAULTS" ] || S "echo clear >$FAULT"
+	if [ -n "$breaker" ]; then
+		touch "$END"
+		wait $breaker
+		[ -z "$FAULTS" ] || S "echo clear >$FAULT"
+		is "$name: engines died and links were cut" "$(cat "$ROUND")" "$ROUNDS" || tail -n 3 "$SCRATCH/breaker"
+	fi
 	is "$name: $n times, without an error" "$status $(tail -n 3 "$SCRATCH/program")" "0 "
-	is "$name: engines died and links were cut" "$(cat "$SCRATCH/rounds")" "$ROUNDS" || tail -n 3 "$SCRATCH/breaker"
 	times=$n
 }
 
@@ -145,13 +151,13 @@ sqlite_lives() {
 		is "sqlite, $journal: every transaction is there, once" \
 			"$(sqlite3 $M/$journal.db "select count(*), min(n), max(n) from history; select count(*), sum(has) from account")" \
 			"$((times * 50))|1|$((times * 50))"$'\n'"50|50000"
-		S "cp $D/$journal.db* /tmp/"
-		is "sqlite, $journal: the same on the server" "$(S "sqlite3 /tmp/$journal.db 'pragma integrity_check; select count(*) from history'; rm /tmp/$journal.db*")" \
+		S "mkdir -p /tmp/$CLIENT; cp $D/$journal.db* /tmp/$CLIENT/"
+		is "sqlite, $journal: the same on the server" "$(S "sqlite3 /tmp/$CLIENT/$journal.db 'pragma integrity_check; select count(*) from history'; rm -r /tmp/$CLIENT")" \
 			"ok"$'\n'"$((times * 50))"
 	done
 }
 
-as_postgres() { setpriv --reuid postgres --regid postgres --init-groups env -C /tmp PGHOST=/tmp PGDATABASE=postgres "$@"; }
+as_postgres() { setpriv --reuid postgres --regid postgres --init-groups env -C /tmp PGHOST=$PGDIR PGDATABASE=postgres "$@"; }
 query() { as_postgres $PG/psql -X -A -t -q -c "$1"; }
 # What pgbench did, besides its exit status: nothing failed. Its transactions are counted.
 postgres_once() {
@@ -159,16 +165,18 @@ postgres_once() {
 	! grep -iE 'error|fatal|panic|aborted' "$SCRATCH/pgbench" || return
 	done_=$((done_ + $(sed -n 's/^number of transactions actually processed: //p' "$SCRATCH/pgbench")))
 }
-start_postgres() { as_postgres $PG/pg_ctl -D $M/pg -l /tmp/postgres.log -w -t 300 start >"$SCRATCH/pg_ctl" 2>&1; }
+start_postgres() { as_postgres $PG/pg_ctl -D $M/pg -l $PGDIR/log -w -t 300 start >"$SCRATCH/pg_ctl" 2>&1; }
 stop_postgres() { as_postgres $PG/pg_ctl -D $M/pg -m fast -w -t 300 stop >"$SCRATCH/pg_ctl" 2>&1; }
 postgres_lives() {
-	local done_=0
+	local done_=0 PGDIR=/tmp/postgres$CLIENT
+	rm -rf $PGDIR
+	install -d -o postgres $PGDIR
 	mkdir $M/pg && chown postgres: $M/pg && chmod 700 $M/pg
 	check "postgres: a cluster on the mount" as_postgres $PG/initdb -D $M/pg -k -A trust -E UTF8 --locale=C --wal-segsize=4 || return
 	# It is small, and busy with checkpoints.
-	printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '/tmp'" "shared_buffers = 8MB" "max_connections = 20" \
+	printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$PGDIR'" "shared_buffers = 8MB" "max_connections = 20" \
 		"max_wal_size = 16MB" "min_wal_size = 8MB" "checkpoint_timeout = 30s" "jit = off" >>$M/pg/postgresql.conf
-	check "postgres: the server starts" start_postgres || { tail -n 5 /tmp/postgres.log; return; }
+	check "postgres: the server starts" start_postgres || { tail -n 5 $PGDIR/log; return; }
 	check "postgres: tables for pgbench" as_postgres $PG/pgbench -i -q -s 1
 	survives postgres postgres_once
 	echo "# $done_ transactions"
@@ -183,19 +191,46 @@ postgres_lives() {
 	check "postgres: it starts again" start_postgres
 	is "postgres: nothing is missing" "$(query "select count(*) from pgbench_history")" $done_
 	check "postgres: and stops" stop_postgres
-	is "postgres: its log has no error" "$(grep -E 'ERROR|FATAL|PANIC|WARNING' /tmp/postgres.log)" ""
+	is "postgres: its log has no error" "$(grep -E 'ERROR|FATAL|PANIC|WARNING' $PGDIR/log)" ""
 	rm -rf $M/pg
 }
 
 check "the server starts" start_server || exit
-S "rm -rf $D && mkdir $D && chmod 755 $D"
-check "mount" mount_qtfs -o timeo=5000 $D $M || exit
+S "rm -rf $ALL_D && mkdir $ALL_D && chmod 755 $ALL_D"
+for ((c = 0; c < CLIENTS; c++)); do
+	S "mkdir $ALL_D/$c"
+	check "mount $c" mount_qtfs -o timeo=5000 $ALL_D/$c $ALL_M$c || exit
+done
 S "[ -e $FAULT ]" && FAULTS=1 || echo "# no faults can be injected in this build: links are only cut between frames"
-sources
+ROOM=$SCRATCH
+END=$ROOM/end
+ROUND=$ROOM/rounds
+
+client() { # NUMBER FUNCTION
+	CLIENT=$1
+	D=$ALL_D/$1
+	M=$ALL_M$1
+	SCRATCH=$ROOM/client$1
+	mkdir -p "$SCRATCH"
+	[ -e "$SCRATCH/source" ] || sources
+	$2
+	SCRATCH=$ROOM
+}
 for program in $PROGRAMS; do
 	start=$EPOCHSECONDS
-	"${program}_lives"
+	rm -f "$END".*
+	others=()
+	for ((c = 1; c < CLIENTS; c++)); do
+		(FAILURES=0; client $c "${program}_lives"; exit $FAILURES) &
+		others+=($!)
+	done
+	client 0 "${program}_lives"
+	for other in "${others[@]}"; do
+		wait "$other" || FAILURES=$((FAILURES + $?))
+	done
 	echo "# $program: $((EPOCHSECONDS - start)) s; $(stat_of reconnects) connections made again, $(stat_of resent) requests sent again"
 done
-is "the state" "$(cat /sys/fs/qtfs/*/state)" connected
-check "umount" umount_qtfs $M
+is "the state" "$(sort -u /sys/fs/qtfs/*/state)" connected
+for ((c = 0; c < CLIENTS; c++)); do
+	check "umount $c" umount_qtfs $ALL_M$c
+done
