@@ -57,6 +57,20 @@ bool qtfs_dirty(const struct inode *inode)
 		qtfs_unstable_old(inode));
 }
 
+/*
+ * Drops the cached pages from @first to @last.  A large folio that is dirtied meanwhile,
+ * by a mapping and perhaps elsewhere, keeps its pages until it's written.
+ */
+static int drop_pages(struct inode *inode, pgoff_t first, pgoff_t last)
+{
+	int tries = 3, error;
+
+	do {
+		error = invalidate_inode_pages2_range(inode->i_mapping, first, last);
+	} while (error == -EBUSY && tries-- && qtfs_clean(inode) != -EINTR);
+	return error;
+}
+
 /* Drops the cached data of @inode, which others have changed, after writing ours. */
 void qtfs_drop_data(struct inode *inode)
 {
@@ -65,19 +79,17 @@ void qtfs_drop_data(struct inode *inode)
 		return;
 	/* To invalidate waits for write-back and can't be killed. */
 	if (qtfs_clean(inode) != -EINTR)
-		invalidate_inode_pages2(inode->i_mapping);
+		drop_pages(inode, 0, -1);
 }
 
 /* Drops the @len cached bytes from @pos on, which were written past the page cache. */
 void qtfs_drop_written(struct inode *inode, loff_t pos, size_t len)
 {
-	struct address_space *mapping = inode->i_mapping;
 	int error;
 
-	if (!mapping->nrpages || !len)
+	if (!inode->i_mapping->nrpages || !len)
 		return;
-	error = invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT,
-					      (pos + len - 1) >> PAGE_SHIFT);
+	error = drop_pages(inode, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
 	if (error)
 		qtfs_log(WARN, "stale pages could not be dropped: %d", error);
 }

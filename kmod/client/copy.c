@@ -42,9 +42,7 @@ static loff_t copy_rpc(struct file *in, loff_t from, struct file *out, loff_t to
 		n = -EPROTO;
 	if (!n) {
 		n = le64_to_cpu(rep.count);
-		if (n > 0)
-			invalidate_inode_pages2_range(inode->i_mapping, to >> PAGE_SHIFT,
-						      (to + n - 1) >> PAGE_SHIFT);
+		qtfs_drop_written(inode, to, n);
 		qtfs_unstable_add_elsewhere(inode);
 		qtfs_update_inode_changed(inode, &rep.attr, &rpc.age, true);
 	}

@@ -166,6 +166,7 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 		inode->i_op = &file_inode_ops;
 		inode->i_fop = uncached ? &qtfs_uncached_file_ops : &qtfs_file_ops;
 		inode->i_mapping->a_ops = &qtfs_aops;
+		mapping_set_large_folios(inode->i_mapping);
 		return 0;
 	case S_IFDIR:
 		inode->i_op = &qtfs_dir_inode_ops;

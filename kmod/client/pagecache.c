@@ -5,9 +5,12 @@
  * READs are asynchronous: the connection's thread marks the folios up to date
  * and unlocks them.  A folio stays locked while its READ is under way, whatever
  * becomes of the reader, so nothing is ever received into a folio that somebody
- * uses already, and invalidation waits for it.
+ * uses already, and invalidation waits for it.  One READ is for several folios, or,
+ * of a folio that is larger than what a frame may have, for a part of it.
  */
 #include "qtfs.h"
+
+#include <linux/slab.h>
 
 static void fill_done(struct qtfs_request *req)
 {
@@ -31,8 +34,9 @@ static void fill_done(struct qtfs_request *req)
 	}
 }
 
-/* Starts to fill the locked folios in @buf, which begin at @pos; takes @buf over. */
-static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
+/* Starts a READ into @buf, which begins at @pos; takes @buf over. */
+static int start_read(struct file *file, struct qtfs_buf *buf, loff_t pos,
+		      void (*done)(struct qtfs_request *req), void *private)
 {
 	struct qtfs_read body = {
 		.offset = cpu_to_le64(pos),
@@ -46,15 +50,84 @@ static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
 		.in_max = buf->size,
 		.cred = file->f_cred,
 	};
+	int error;
+
+	error = qtfs_rpc_start(qtfs_session_of(file_inode(file)->i_sb), &rpc, true, done, private);
+	qtfs_buf_put(buf);
+	return error;
+}
+
+/* Starts to fill the locked folios in @buf, which begin at @pos; takes @buf over. */
+static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
+{
 	unsigned int i;
 	int error;
 
-	error = qtfs_rpc_start(qtfs_session_of(file_inode(file)->i_sb), &rpc, true, fill_done,
-			       NULL);
+	refcount_inc(&buf->ref);
+	error = start_read(file, buf, pos, fill_done, NULL);
 	if (error)
 		for (i = 0; i < buf->nr_bvecs; i++)
 			folio_unlock(page_folio(buf->bvecs[i].bv_page));
 	qtfs_buf_put(buf);
+	return error;
+}
+
+/* A locked folio that takes several READs. */
+struct large_fill {
+	atomic_t reads;			/* under way, and who starts them */
+	bool failed;
+	struct folio *folio;
+};
+
+static void large_fill_put(struct large_fill *large)
+{
+	if (!atomic_dec_and_test(&large->reads))
+		return;
+	folio_end_read(large->folio, !READ_ONCE(large->failed));
+	kfree(large);
+}
+
+static void large_fill_done(struct qtfs_request *req)
+{
+	struct large_fill *large = req->private;
+	const struct bio_vec *bvec = req->in->bvecs;
+	size_t from = qtfs_offset_of_page(large->folio, bvec->bv_page);
+
+	if (req->error || qtfs_unstable_old(folio_inode(large->folio)))
+		WRITE_ONCE(large->failed, true);
+	else if (req->in_len < bvec->bv_len)
+		folio_zero_segment(large->folio, from + req->in_len, from + bvec->bv_len);
+	large_fill_put(large);
+}
+
+static int fill_large(struct file *file, struct folio *folio)
+{
+	size_t part = round_down(qtfs_session_of(file_inode(file)->i_sb)->max_data, PAGE_SIZE);
+	size_t at, size = folio_size(folio);
+	struct large_fill *large = kmalloc(sizeof(*large), GFP_NOFS);
+	int error = 0;
+
+	if (!large) {
+		folio_unlock(folio);
+		return -ENOMEM;
+	}
+	*large = (struct large_fill){ .reads = ATOMIC_INIT(1), .folio = folio };
+	for (at = 0; at < size && !error; at += part) {
+		struct qtfs_buf *buf = qtfs_buf_alloc_empty(1, GFP_NOFS);
+
+		if (!buf) {
+			error = -ENOMEM;
+			break;
+		}
+		qtfs_buf_add_page(buf, folio_page(folio, at >> PAGE_SHIFT), min(part, size - at), 0);
+		atomic_inc(&large->reads);
+		error = start_read(file, buf, folio_pos(folio) + at, large_fill_done, large);
+		if (error)
+			atomic_dec(&large->reads);
+	}
+	if (error)
+		WRITE_ONCE(large->failed, true);
+	large_fill_put(large);
 	return error;
 }
 
@@ -63,10 +136,25 @@ static void buf_add_folio(struct qtfs_buf *buf, struct folio *folio)
 	qtfs_buf_add_page(buf, folio_page(folio, 0), folio_size(folio), 0);
 }
 
+/* One alone, which is locked. */
+static int fill_folio(struct file *file, struct folio *folio)
+{
+	struct qtfs_buf *buf;
+
+	if (folio_size(folio) > qtfs_session_of(file_inode(file)->i_sb)->max_data)
+		return fill_large(file, folio);
+	buf = qtfs_buf_alloc_empty(1, GFP_NOFS);
+	if (!buf) {
+		folio_unlock(folio);
+		return -ENOMEM;
+	}
+	buf_add_folio(buf, folio);
+	return fill(file, buf, folio_pos(folio));
+}
+
 /* ->read_folio */
 int qtfs_read_folio(struct file *file, struct folio *folio)
 {
-	struct qtfs_buf *buf;
 	int error;
 
 	/* What is being written may not have come to the server yet. */
@@ -74,19 +162,13 @@ int qtfs_read_folio(struct file *file, struct folio *folio)
 		folio_unlock(folio);
 		return -EINTR;
 	}
-	if (folio_test_private(folio)) {
+	if (qtfs_range_known(folio)) {
 		/* Some of it was written before anything was read. */
 		error = qtfs_fill_around(file, folio);
 		folio_unlock(folio);
 		return error;
 	}
-	buf = qtfs_buf_alloc_empty(1, GFP_KERNEL);
-	if (!buf) {
-		folio_unlock(folio);
-		return -ENOMEM;
-	}
-	buf_add_folio(buf, folio);
-	return fill(file, buf, folio_pos(folio));
+	return fill_folio(file, folio);
 }
 
 /* ->readahead */
@@ -102,6 +184,10 @@ void qtfs_readahead(struct readahead_control *rac)
 		if (buf && buf->size + folio_size(folio) > max_data) {
 			fill(rac->file, buf, pos);
 			buf = NULL;
+		}
+		if (folio_size(folio) > max_data) {
+			fill_large(rac->file, folio);
+			continue;
 		}
 		if (!buf) {
 			buf = qtfs_buf_alloc_empty(max_data >> PAGE_SHIFT, GFP_NOFS);

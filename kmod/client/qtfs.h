@@ -661,10 +661,23 @@ void qtfs_readahead(struct readahead_control *rac);
 void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const void *data,
 		      size_t len, const struct qtfs_age *age);
 
+/* range.c; @from and @to are bytes of the folio */
+int qtfs_range_prepare(struct folio *folio, gfp_t gfp);
+bool qtfs_range_known(struct folio *folio);
+bool qtfs_range_joins(struct folio *folio, size_t from, size_t to);
+void qtfs_range_add(struct folio *folio, size_t from, size_t to);
+bool qtfs_range_next(struct folio *folio, size_t at, size_t *from, size_t *to);
+void qtfs_range_clear(struct folio *folio, size_t from, size_t to);
+void qtfs_range_drop(struct folio *folio);
+size_t qtfs_offset_of_page(struct folio *folio, struct page *page);
+void qtfs_range_write_begin(struct folio *folio);
+void qtfs_range_write_part(struct folio *folio, size_t from, size_t to);
+void qtfs_range_write_end(struct folio *folio, bool all);
+void qtfs_range_written(struct folio *folio);
+
 /* writeback.c */
 void qtfs_writer_add(struct inode *inode, struct qtfs_file *qf, bool append);
 void qtfs_writer_del(struct inode *inode, struct qtfs_file *qf);
-bool qtfs_range_dirty(struct folio *folio, size_t from, size_t to);
 int qtfs_zero_tail(struct inode *inode);
 int qtfs_fill_around(struct file *file, struct folio *folio);
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma);

@@ -228,8 +228,13 @@ static bool take_old(struct inode *inode, struct list_head *ranges, loff_t *size
  */
 static bool folio_dirty_again(struct inode *inode, struct folio *folio, loff_t pos, loff_t end)
 {
-	if (!qtfs_range_dirty(folio, offset_in_folio(folio, pos), end - folio_pos(folio)))
+	size_t from = offset_in_folio(folio, pos), to = end - folio_pos(folio);
+
+	if (!qtfs_range_joins(folio, from, to))
 		return false;
+	qtfs_range_prepare(folio, GFP_NOFS | __GFP_NOFAIL);
+	qtfs_range_add(folio, from, to);
+	folio_mark_dirty(folio);
 	spin_lock(&inode->i_lock);
 	if (i_size_read(inode) < end)
 		i_size_write(inode, end);

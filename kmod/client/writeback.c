@@ -2,10 +2,10 @@
 /*
  * The page cache: dirtying it and writing it back.
  *
- * A dirty folio carries in its private field which of its bytes are dirty, as
- * one range.  So a write needs no read before it, and what is written back is
- * what was written.  A folio that is not up to date holds nothing but its range;
- * a write that does not touch the range makes the range be written first.
+ * A dirty folio knows which of its bytes are (range.c).  So a write needs no read
+ * before it, and what is written back is what was written.  A folio that is not up
+ * to date holds nothing but that; a write to it that would leave a gap makes the
+ * rest be read first.
  *
  * Write-back merges neighbouring ranges into WRITEs of the agreed size and
  * starts them all before it waits for any.  It borrows an open file of the
@@ -30,63 +30,6 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 #include <linux/writeback.h>
-
-/* A range inside a folio, in folio->private: bit 63 set, to << 32 | from. */
-#define RANGE_SET	BIT(63)
-
-static bool range_get(struct folio *folio, size_t *from, size_t *to)
-{
-	unsigned long value = (unsigned long)folio_get_private(folio);
-
-	*from = value & 0x7fffffff;
-	*to = (value >> 32) & 0x7fffffff;
-	return value & RANGE_SET;
-}
-
-static void range_set(struct folio *folio, size_t from, size_t to)
-{
-	unsigned long value = RANGE_SET | (unsigned long)to << 32 | from;
-
-	if (folio_test_private(folio))
-		folio->private = (void *)value;
-	else
-		folio_attach_private(folio, (void *)value);
-}
-
-/* Whether bytes [from, to) can be dirtied beside what is dirty in @folio already. */
-static bool range_joins(struct folio *folio, size_t from, size_t to)
-{
-	size_t old_from, old_to;
-
-	if (folio_test_uptodate(folio) || !range_get(folio, &old_from, &old_to))
-		return true;
-	return from <= old_to && to >= old_from;
-}
-
-/*
- * Adds bytes [@from, @to) of @folio, which is locked, to what is dirty in it.  False if
- * what is dirty has to be written first.
- */
-bool qtfs_range_dirty(struct folio *folio, size_t from, size_t to)
-{
-	size_t old_from, old_to;
-
-	if (!range_joins(folio, from, to))
-		return false;
-	if (range_get(folio, &old_from, &old_to)) {
-		from = min(from, old_from);
-		to = max(to, old_to);
-	}
-	range_set(folio, from, to);
-	folio_mark_dirty(folio);
-	return true;
-}
-
-static void range_clear(struct folio *folio)
-{
-	if (folio_test_private(folio))
-		folio_detach_private(folio);
-}
 
 /* An open file through which @inode may be written; put it. */
 static struct qtfs_file *writer_get(struct inode *inode)
@@ -153,13 +96,14 @@ static void run_end(struct write_run *run, int error, bool retry)
 	for (i = 0; i < run->buf->nr_bvecs; i++) {
 		const struct bio_vec *bvec = &run->buf->bvecs[i];
 		struct folio *folio = page_folio(bvec->bv_page);
+		size_t from = qtfs_offset_of_page(folio, bvec->bv_page) + bvec->bv_offset;
 
 		if (error && retry) {
 			/* Nobody can have dirtied it again: write_begin() waits. */
-			range_set(folio, bvec->bv_offset, bvec->bv_offset + bvec->bv_len);
+			qtfs_range_add(folio, from, from + bvec->bv_len);
 			filemap_dirty_folio(inode->i_mapping, folio);
 		}
-		folio_end_writeback(folio);
+		qtfs_range_written(folio);
 	}
 }
 
@@ -251,10 +195,21 @@ static struct write_run *run_alloc(struct inode *inode, struct qtfs_file *writer
 	return run;
 }
 
-static bool run_takes(const struct write_run *run, loff_t pos, size_t len, u32 max_data)
+/*
+ * How many of the @len bytes at @pos @run takes: all that are left of a page, as a page has
+ * one range and is in one WRITE.
+ */
+static size_t run_takes(const struct write_run *run, loff_t pos, size_t len, u32 max_data)
 {
-	return run->pos + run->buf->size == pos && run->buf->size + len <= max_data &&
-	       run->buf->nr_bvecs < max_data >> PAGE_SHIFT;
+	size_t room = max_data - run->buf->size;
+	loff_t end;
+
+	if (run->pos + run->buf->size != pos || run->buf->nr_bvecs >= max_data >> PAGE_SHIFT)
+		return 0;
+	if (len <= room)
+		return len;
+	end = round_down(pos + room, PAGE_SIZE);
+	return end > pos ? end - pos : 0;
 }
 
 struct write_ctx {
@@ -287,50 +242,73 @@ static void ctx_flush(struct write_ctx *ctx, bool last)
 	ctx->run = NULL;
 }
 
+/*
+ * Has a run in @ctx that takes bytes from @pos on, and returns how many of @len; 0 if there
+ * is none, @ctx->error says why.
+ */
+static size_t ctx_run(struct write_ctx *ctx, loff_t pos, size_t len)
+{
+	u32 max_data = qtfs_session_of(ctx->inode->i_sb)->max_data;
+	size_t n = ctx->run ? run_takes(ctx->run, pos, len, max_data) : 0;
+
+	if (n)
+		return n;
+	ctx_flush(ctx, false);
+	if (ctx->error)
+		return 0;
+	ctx->run = run_alloc(ctx->inode, ctx->syncer, pos);
+	if (!ctx->run) {
+		ctx->error = -ENOMEM;
+		return 0;
+	}
+	return run_takes(ctx->run, pos, len, max_data);
+}
+
+/* What is dirty of @folio, which is locked, is in its ranges, and none of it behind the end. */
+static void settle_ranges(struct inode *inode, struct folio *folio)
+{
+	loff_t left = i_size_read(inode) - folio_pos(folio);
+	size_t size = folio_size(folio);
+	size_t end = clamp_t(loff_t, left, 0, size);
+
+	if (!qtfs_range_known(folio) && folio_test_uptodate(folio) &&
+	    !qtfs_range_prepare(folio, GFP_NOFS | __GFP_NOFAIL))
+		qtfs_range_add(folio, 0, size);
+	/* A truncate is about to take it away. */
+	if (end < size)
+		qtfs_range_clear(folio, end, size);
+	/* A mapping may have written behind the end: nothing, when the file grows. */
+	if (offset_in_page(end) && folio_test_uptodate(folio))
+		folio_zero_segment(folio, end, round_up(end, PAGE_SIZE));
+}
+
 /* Adds a locked dirty folio to the write-back under way, and unlocks it. */
 static int write_folio(struct folio *folio, struct writeback_control *wbc, void *data)
 {
 	struct write_ctx *ctx = data;
-	u32 max_data = qtfs_session_of(ctx->inode->i_sb)->max_data;
-	loff_t size = i_size_read(ctx->inode);
-	loff_t pos = folio_pos(folio);
-	size_t from, to;
+	bool begun = false;
+	size_t from, to, n;
 
-	if (!range_get(folio, &from, &to)) {
-		from = 0;
-		to = folio_size(folio);
+	settle_ranges(ctx->inode, folio);
+	for (to = 0; qtfs_range_next(folio, to, &from, &to); to = from + n) {
+		n = ctx->error ? 0 : ctx_run(ctx, folio_pos(folio) + from, to - from);
+		if (!n)
+			break;
+		if (!begun)
+			qtfs_range_write_begin(folio);
+		begun = true;
+		qtfs_buf_add_page(ctx->run->buf, folio_page(folio, from >> PAGE_SHIFT), n,
+				  offset_in_page(from));
+		qtfs_range_write_part(folio, from, from + n);
 	}
-	if (pos + to > size) {
-		to = size > pos ? size - pos : 0;
-		/* A mapping may have written behind the end: nothing, when the file grows. */
-		if (folio_test_uptodate(folio))
-			folio_zero_segment(folio, to, folio_size(folio));
-	}
-	if (from >= to) {
-		/* A truncate is about to take it away. */
-		range_clear(folio);
-		folio_unlock(folio);
-		return 0;
-	}
-
-	if (ctx->run && !run_takes(ctx->run, pos + from, to - from, max_data))
-		ctx_flush(ctx, false);
-	if (!ctx->error && !ctx->run) {
-		ctx->run = run_alloc(ctx->inode, ctx->syncer, pos + from);
-		if (!ctx->run)
-			ctx->error = -ENOMEM;
-	}
-	if (ctx->error) {
+	if (ctx->error)
 		folio_redirty_for_writepage(wbc, folio);
-		folio_unlock(folio);
-		return ctx->error;
-	}
-
-	qtfs_buf_add_page(ctx->run->buf, folio_page(folio, 0), to - from, from);
-	range_clear(folio);
-	folio_start_writeback(folio);
+	if (begun)
+		qtfs_range_write_end(folio, !ctx->error);
+	else if (!ctx->error)
+		qtfs_range_drop(folio);
 	folio_unlock(folio);
-	return 0;
+	return ctx->error;
 }
 
 static int write_folios(struct address_space *mapping, struct writeback_control *wbc,
@@ -443,41 +421,57 @@ int qtfs_clean(struct inode *inode)
 	return error ?: killed ?: filemap_check_wb_err(mapping, since);
 }
 
-/*
- * Reads what is missing around the dirty range of a locked folio and makes it up
- * to date.  The range stays dirty.
- */
+/* @data is what the server has of @folio from @at on: puts it where nothing is dirty. */
+static void fill_gaps(struct folio *folio, size_t at, const char *data, size_t len)
+{
+	size_t end = at + len, from, to;
+
+	while (at < end) {
+		if (!qtfs_range_next(folio, at, &from, &to))
+			from = to = end;
+		from = min(from, end);
+		memcpy_to_folio(folio, at, data, from - at);
+		to = min(to, end);
+		data += to - at;
+		at = to;
+	}
+}
+
+/* Reads what is missing around what is dirty in a locked folio and makes it up to date. */
 int qtfs_fill_around(struct file *file, struct folio *folio)
 {
-	struct qtfs_read body = {
-		.offset = cpu_to_le64(folio_pos(folio)),
-		.size = cpu_to_le32(folio_size(folio)),
-	};
+	struct inode *inode = file_inode(file);
+	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
+	size_t size = folio_size(folio), at;
+	struct qtfs_read body;
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READ,
 		.file = qtfs_file(file),
 		.body = &body,
-		.in_max = folio_size(folio),
+		.in_max = min_t(size_t, size, session->max_data),
 	};
-	size_t from = 0, to = 0;
-	int error;
+	int error = 0;
 
 	rpc.in = qtfs_buf_alloc(rpc.in_max, GFP_NOFS);
 	if (!rpc.in)
 		return -ENOMEM;
-	error = qtfs_rpc_call(qtfs_session_of(file_inode(file)->i_sb), &rpc);
-	/* The server's data may lack what it has lost, see unstable.c. */
-	if (!error && qtfs_unstable_old(file_inode(file)))
-		error = -EIO;
-	if (!error) {
+	for (at = 0; at < size && !error; at += rpc.in_max) {
+		body = (struct qtfs_read){
+			.offset = cpu_to_le64(folio_pos(folio) + at),
+			.size = cpu_to_le32(rpc.in_max),
+		};
+		error = qtfs_rpc_call(session, &rpc);
+		/* The server's data may lack what it has lost, see unstable.c. */
+		if (!error && qtfs_unstable_old(inode))
+			error = -EIO;
+		if (error)
+			break;
 		/* Behind the server's end of the file. */
 		memset(rpc.in->linear + rpc.in_len, 0, rpc.in_max - rpc.in_len);
-		if (folio_test_private(folio))
-			range_get(folio, &from, &to);
-		memcpy_to_folio(folio, 0, rpc.in->linear, from);
-		memcpy_to_folio(folio, to, rpc.in->linear + to, rpc.in_max - to);
-		folio_mark_uptodate(folio);
+		fill_gaps(folio, at, rpc.in->linear, min_t(size_t, rpc.in_max, size - at));
 	}
+	if (!error)
+		folio_mark_uptodate(folio);
 	qtfs_buf_put(rpc.in);
 	return error;
 }
@@ -500,7 +494,8 @@ int qtfs_zero_tail(struct inode *inode)
 		return 0;
 	error = folio_wait_writeback_killable(folio);
 	if (!error && folio_test_uptodate(folio))
-		folio_zero_segment(folio, offset_in_folio(folio, size), folio_size(folio));
+		folio_zero_segment(folio, offset_in_folio(folio, size),
+				   round_up(offset_in_folio(folio, size), PAGE_SIZE));
 	folio_unlock(folio);
 	folio_put(folio);
 	return error ? -EINTR : 0;
@@ -524,24 +519,42 @@ static int cache_write_begin(const struct kiocb *iocb, struct address_space *map
 		return -EINTR;
 	}
 
+	error = qtfs_range_prepare(folio, GFP_NOFS);
+	if (error)
+		goto out;
+	from = offset_in_folio(folio, pos);
+	len = min_t(size_t, len, folio_size(folio) - from);
+
 	/* Behind the end there is nothing but zeros. */
-	if (!folio_test_uptodate(folio) && !folio_test_private(folio) &&
-	    folio_pos(folio) >= i_size_read(inode)) {
+	if (len < folio_size(folio) && !folio_test_uptodate(folio) &&
+	    !qtfs_range_known(folio) && folio_pos(folio) >= i_size_read(inode)) {
 		folio_zero_segment(folio, 0, folio_size(folio));
 		folio_mark_uptodate(folio);
 	}
-	from = offset_in_folio(folio, pos);
-	len = min_t(size_t, len, folio_size(folio) - from);
-	if (!range_joins(folio, from, from + len)) {
+	if (!qtfs_range_joins(folio, from, from + len))
 		error = qtfs_fill_around(iocb->ki_filp, folio);
-		if (error) {
-			folio_unlock(folio);
-			folio_put(folio);
-			return error;
-		}
+	if (!error) {
+		*foliop = folio;
+		return 0;
 	}
-	*foliop = folio;
-	return 0;
+out:
+	folio_unlock(folio);
+	folio_put(folio);
+	return error;
+}
+
+/* What is behind the end is zeros, so that a folio with all before it has everything. */
+static void complete_folio(struct inode *inode, struct folio *folio)
+{
+	size_t size = folio_size(folio), from, to;
+
+	if (!qtfs_range_next(folio, 0, &from, &to) || from)
+		return;
+	if (to < size && folio_pos(folio) + to < i_size_read(inode))
+		return;
+	if (to < size)
+		folio_zero_segment(folio, to, size);
+	folio_mark_uptodate(folio);
 }
 
 static int cache_write_end(const struct kiocb *iocb, struct address_space *mapping, loff_t pos,
@@ -549,36 +562,22 @@ static int cache_write_end(const struct kiocb *iocb, struct address_space *mappi
 {
 	struct inode *inode = mapping->host;
 	size_t from = offset_in_folio(folio, pos);
-	size_t to = from + copied;
-	size_t old_from, old_to;
 
+	/* What was not copied may lie between what is dirty and this. */
+	if (!qtfs_range_joins(folio, from, from + copied))
+		copied = 0;
 	if (!copied)
 		goto out;
-	/* What was not copied may lie between the old range and the new one. */
-	if (!range_joins(folio, from, to)) {
-		copied = 0;
-		goto out;
-	}
-	if (range_get(folio, &old_from, &old_to)) {
-		from = min(from, old_from);
-		to = max(to, old_to);
-	}
 
 	/* Dirty before it's longer: attr.c shortens only what is clean. */
-	range_set(folio, from, to);
-	folio_mark_dirty(folio);
+	qtfs_range_add(folio, from, from + copied);
+	filemap_dirty_folio(mapping, folio);
 	spin_lock(&inode->i_lock);
 	if (pos + copied > i_size_read(inode))
 		i_size_write(inode, pos + copied);
 	spin_unlock(&inode->i_lock);
-
-	if (!folio_test_uptodate(folio) && !from &&
-	    folio_pos(folio) + to >= i_size_read(inode)) {
-		folio_zero_segment(folio, to, folio_size(folio));
-		folio_mark_uptodate(folio);
-	}
-	if (!from && to == folio_size(folio))
-		folio_mark_uptodate(folio);
+	if (!folio_test_uptodate(folio))
+		complete_folio(inode, folio);
 out:
 	folio_unlock(folio);
 	folio_put(folio);
@@ -596,6 +595,7 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 	struct folio *folio = page_folio(vmf->page);
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t result = VM_FAULT_LOCKED;
+	size_t from;
 
 	sb_start_pagefault(inode->i_sb);
 	folio_lock(folio);
@@ -609,7 +609,13 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 		result = VM_FAULT_NOPAGE;	/* it dies before it comes here again */
 		goto out;
 	}
-	range_set(folio, 0, folio_size(folio));
+	if (qtfs_range_prepare(folio, GFP_NOFS)) {
+		folio_unlock(folio);
+		result = VM_FAULT_OOM;
+		goto out;
+	}
+	from = qtfs_offset_of_page(folio, vmf->page);
+	qtfs_range_add(folio, from, from + PAGE_SIZE);
 	folio_mark_dirty(folio);
 out:
 	sb_end_pagefault(inode->i_sb);
@@ -629,31 +635,22 @@ int qtfs_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* The range is dropped with the folio's bytes. */
+/* What was dirty of the bytes goes with them. */
 static void cache_invalidate(struct folio *folio, size_t offset, size_t length)
 {
-	size_t from, to;
-
 	folio_wait_writeback(folio);
-	if (!range_get(folio, &from, &to))
-		return;
-	if (!offset && length >= folio_size(folio)) {
-		range_clear(folio);
-		return;
-	}
-	/* A truncate inside the folio. */
-	if (offset <= from)
-		range_set(folio, 0, 0);
-	else if (offset < to)
-		range_set(folio, from, offset);
+	if (!offset && length >= folio_size(folio))
+		qtfs_range_drop(folio);
+	else
+		qtfs_range_clear(folio, offset, min(offset + length, folio_size(folio)));
 }
 
-/* Clean folios have no range, so nothing keeps them. */
+/* A clean folio of several pages may have memory for ranges still. */
 static bool cache_release(struct folio *folio, gfp_t gfp)
 {
 	if (folio_test_dirty(folio) || folio_test_writeback(folio))
 		return false;
-	range_clear(folio);
+	qtfs_range_drop(folio);
 	return true;
 }
 

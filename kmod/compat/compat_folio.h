@@ -114,6 +114,16 @@ static inline size_t folio_size(const struct folio *folio)
 	return PAGE_SIZE;
 }
 
+static inline bool folio_test_large(const struct folio *folio)
+{
+	return false;
+}
+
+static inline bool folio_maybe_dma_pinned(struct folio *folio)
+{
+	return page_maybe_dma_pinned(&folio->page);
+}
+
 static inline unsigned int folio_order(const struct folio *folio)
 {
 	return 0;
