@@ -595,7 +595,7 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 	struct folio *folio = page_folio(vmf->page);
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t result = VM_FAULT_LOCKED;
-	size_t from;
+	size_t from = 0, size = folio_size(folio);
 
 	sb_start_pagefault(inode->i_sb);
 	folio_lock(folio);
@@ -614,8 +614,12 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 		result = VM_FAULT_OOM;
 		goto out;
 	}
-	from = qtfs_offset_of_page(folio, vmf->page);
-	qtfs_range_add(folio, from, from + PAGE_SIZE);
+	/* Where nothing is mapped yet, all of the folio will be, to be written to (6.18). */
+	if (vmf->pte) {
+		from = qtfs_offset_of_page(folio, vmf->page);
+		size = PAGE_SIZE;
+	}
+	qtfs_range_add(folio, from, from + size);
 	folio_mark_dirty(folio);
 out:
 	sb_end_pagefault(inode->i_sb);
@@ -628,8 +632,19 @@ static const struct vm_operations_struct qtfs_vm_ops = {
 	.page_mkwrite = qtfs_page_mkwrite,
 };
 
+/*
+ * What a mapping writes to is known by pages only as long as folios are pages: a large
+ * folio, which may be in use still, is taken for written to as a whole.
+ */
 int qtfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct inode *inode = file_inode(file);
+
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
+	    mapping_large_folio_support(inode->i_mapping)) {
+		qtfs_mapping_clear_large_folios(inode->i_mapping);
+		qtfs_drop_data(inode);
+	}
 	file_accessed(file);
 	vma->vm_ops = &qtfs_vm_ops;
 	return 0;

@@ -168,6 +168,11 @@ static inline void mapping_set_large_folios(struct address_space *mapping)
 {
 }
 
+static inline bool mapping_large_folio_support(const struct address_space *mapping)
+{
+	return false;
+}
+
 /* Contents. */
 #ifndef QTFS_HAVE_KMAP_LOCAL
 static inline void *kmap_local_page(struct page *page)

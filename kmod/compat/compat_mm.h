@@ -39,6 +39,23 @@ static inline struct folio *qtfs_filemap_get_folio_err(struct address_space *map
 
 #endif
 
+/*
+ * New folios of @mapping are of one page from now on. Unlike what the kernel has for that,
+ * it may be called while the mapping is used: each bit by itself, so that no other flag is
+ * lost, and what lies in between is a smaller order.
+ */
+static inline void qtfs_mapping_clear_large_folios(struct address_space *mapping)
+{
+#if defined(QTFS_HAVE_FOLIO_ORDER_RANGE)
+	unsigned int i;
+
+	for (i = 0; i < AS_FOLIO_ORDER_BITS; i++)
+		clear_bit(AS_FOLIO_ORDER_MAX + i, &mapping->flags);
+#elif defined(QTFS_HAVE_FOLIO)
+	clear_bit(AS_LARGE_FOLIO_SUPPORT, &mapping->flags);
+#endif
+}
+
 #ifndef QTFS_HAVE_FOLIO_END_READ
 static inline void folio_end_read(struct folio *folio, bool success)
 {
