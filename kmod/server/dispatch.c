@@ -126,13 +126,6 @@ static void do_syncfs(struct qtfsd_call *call)
 	qtfsd_reply(call, error);
 }
 
-static bool finds_by_handle(const struct qtfsd_call *call)
-{
-	const struct qtfs_find *args = call->args;
-
-	return args->handle.len;
-}
-
 static bool fifo_begins(const struct qtfsd_call *call)
 {
 	const struct qtfs_open_fifo *args = call->args;
@@ -217,13 +210,8 @@ void qtfsd_dispatch(struct qtfsd_call *call)
 	case QTFS_OP_LOCK:
 	case QTFS_OP_SYNCFS:
 	case QTFS_OP_POLL:
-		to_worker(call);
-		break;
 	case QTFS_OP_FIND:
-		if (finds_by_handle(call))
-			to_worker(call);
-		else
-			qtfsd_channel_queue(call);
+		to_worker(call);
 		break;
 	case QTFS_OP_OPEN_FIFO:
 		if (fifo_begins(call))

@@ -6,7 +6,9 @@
  * A handle is what the file system makes for its export (NFS has the same), so it
  * survives the machine.  It comes with the answer to OPEN and is nothing but bytes to
  * the client, which brings it along with FIND: if the file isn't where it was, that
- * is where to look.
+ * is where to look.  Of what was never opened (a working directory, what O_PATH led
+ * to) the client has none; where a file system makes them of the inode's number and
+ * generation, one is made of what the client says of these.
  *
  * The client is not believed.  Any bytes may come, and those that name a file mean no
  * right to it.  So a handle leads to no file here, but to a path: what it names must be
@@ -84,16 +86,35 @@ static bool is_it(const struct qtfs_find *wanted, const struct path *path)
 	       (attr.mode & cpu_to_le32(S_IFMT)) == wanted->type;
 }
 
+/* The handle of @wanted: what the client has, or as ext4 and XFS would make it. */
+static bool handle_of(const struct qtfs_find *wanted, struct vfsmount *mnt,
+		      struct qtfs_handle *handle)
+{
+	u32 words[] = { le64_to_cpu(wanted->ino), le32_to_cpu(wanted->gen) };
+
+	*handle = wanted->handle;
+	if (handle->len)
+		return true;
+	/* Its root tells how this file system makes them. */
+	if (!encode(handle, mnt->mnt_root, false) || handle->type != FILEID_INO32_GEN ||
+	    handle->len != sizeof(words) || le64_to_cpu(wanted->ino) > U32_MAX)
+		return false;
+	memcpy(handle->bytes, words, sizeof(words));
+	return true;
+}
+
 static struct file *find(const struct qtfs_find *wanted, struct vfsmount *mnt)
 {
-	const struct qtfs_handle *handle = &wanted->handle;
 	struct path path = { .mnt = mnt };
 	struct file *file = NULL;
 	struct raw_handle raw = {};
+	struct qtfs_handle handle;
 
-	memcpy(&raw, handle->bytes, handle->len);
-	path.dentry = exportfs_decode_fh(mnt, (struct fid *)&raw, handle->len / sizeof(u32),
-					 handle->type, below_root, mnt);
+	if (!handle_of(wanted, mnt, &handle))
+		return NULL;
+	memcpy(&raw, handle.bytes, handle.len);
+	path.dentry = exportfs_decode_fh(mnt, (struct fid *)&raw, handle.len / sizeof(u32),
+					 handle.type, below_root, mnt);
 	if (IS_ERR_OR_NULL(path.dentry))
 		return NULL;
 	if (is_it(wanted, &path))

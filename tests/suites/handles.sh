@@ -98,7 +98,10 @@ say("a file of /proc has none", Client("/proc").handle(["version"])[0], 0)
 
 ino = struct.unpack_from("<Q", inside)[0]
 os.rename(root + "/ok/f", root + "/ok/g")
-say("without a handle a file that was renamed isn't found", c.find(inside, NONE, b"/ok/f")[0], ENOENT)
+status, rep = c.find(inside, NONE, b"/ok/f")
+say("without a handle a file that was renamed is found by its number", (status, status or where(rep)), (0, ino))
+wrong = inside[:12] + bytes([inside[12] ^ 1]) + inside[13:]
+say("but not if it is of another generation", c.find(wrong, NONE, b"/ok/f")[0], ENOENT)
 status, rep = c.find(inside, given, b"/ok/f")
 say("with it, it is", (status, status or where(rep)), (0, ino))
 open(root + "/ok/f", "w").close()

@@ -37,6 +37,7 @@ files = {
     "renamed": os.open(m + "/sub/renamed", os.O_RDWR | os.O_CREAT, 0o644),
     "elsewhere": os.open(m + "/sub/elsewhere", os.O_RDWR | os.O_CREAT, 0o644),
     "renamed-directory": os.open(m + "/sub/directory", os.O_RDONLY),
+    "by-path": os.open(m + "/sub/by-path", os.O_PATH),
     "unlinked": os.open(m + "/unlinked", os.O_RDWR | os.O_CREAT, 0o644),
     "revoked": os.open(m + "/secret/revoked", os.O_RDWR | os.O_CREAT, 0o644),
     "posix": os.open(m + "/locked", os.O_RDWR | os.O_CREAT, 0o644),
@@ -68,6 +69,8 @@ def do(words):
         return os.fsync(fd) or 0
     if verb == "stat":
         return os.fstat(fd).st_size
+    if verb == "within":
+        return open(os.open(words[2], os.O_RDONLY, dir_fd=fd)).read().strip()
     if verb == "list":
         return len(os.listdir(fd))
     if verb == "cat":
@@ -121,10 +124,14 @@ release() {
 }
 
 check "the server starts" start_server || exit
-S "rm -rf $D && mkdir -p $D/dir $D/secret $D/sub/deep $D/sub/directory && touch $D/sub/directory/f && seq 300000 >$D/large && echo inside >$D/dir/f && echo deep >$D/sub/deep/f"
+S "rm -rf $D && mkdir -p $D/dir $D/secret $D/sub/deep $D/sub/directory && touch $D/sub/directory/f && seq 300000 >$D/large && echo inside >$D/dir/f && echo deep >$D/sub/deep/f
+	for name in by-path working; do mkdir $D/sub/\$name && echo \$name >$D/sub/\$name/f; done"
 check "mount" mount_qtfs $D $M || exit
 check "a process has files open" hold || exit
 is "the first line of a file" "$(cat $M/sub/deep/f)" deep
+mkfifo "$SCRATCH/look"
+(cd $M/sub/working && read -r <"$SCRATCH/look"; cat f >"$SCRATCH/worked" 2>&1) &
+worker=$!
 
 S "mkfifo $D/fifo"
 python3 - $M/fifo >"$SCRATCH/polled" 2>&1 <<'PY' &
@@ -145,7 +152,7 @@ check "the server goes" go_down || exit
 check "files get other names there" S "
 	rm $D/gone $D/replaced && echo another >$D/replaced &&
 	mv $D/sub/renamed $D/sub/has-been-renamed && echo another >$D/sub/renamed &&
-	mv $D/sub/directory $D/dir/directory &&
+	mv $D/sub/directory $D/dir/directory && mkdir $D/sub/other && mv $D/sub/by-path $D/sub/working $D/sub/other/ &&
 	sync -f $D && echo 3 >/proc/sys/vm/drop_caches &&
 	mv $D/sub/elsewhere $D/dir/is-elsewhere && mv $D/hidden $D/secret && echo another >$D/hidden"
 check "the server is restarted" start_server || exit
@@ -172,6 +179,10 @@ is "its old name is another file's" "$(cat $M/sub/renamed)" another
 is "one that was moved to another directory" "$(ask write elsewhere there; ask stat elsewhere; ask fsync elsewhere; S "cat $D/dir/is-elsewhere")" \
 	"6"$'\n'"6"$'\n'"0"$'\n'"there"
 is "a directory that was moved" "$(ask list renamed-directory)" 1
+is "one that was moved, and never opened" "$(ask within by-path f)" by-path
+echo >"$SCRATCH/look"
+check "somebody's working directory that was moved" wait $worker
+is "and what he sees there" "$(cat "$SCRATCH/worked")" working
 is "one that was moved to where the whitelist allows nothing" "$(ask pread hidden 1 0)" EACCES
 is "one that had no name any more" "$(ask write unlinked x)" ESTALE
 is "one that the whitelist doesn't allow any more" "$(ask pread revoked 1 0)" EACCES
