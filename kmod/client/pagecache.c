@@ -113,13 +113,14 @@ static int fill_large(struct file *file, struct folio *folio)
 	}
 	*large = (struct large_fill){ .reads = ATOMIC_INIT(1), .folio = folio };
 	for (at = 0; at < size && !error; at += part) {
+		struct page *page = folio_page(folio, at >> PAGE_SHIFT);
 		struct qtfs_buf *buf = qtfs_buf_alloc_empty(1, GFP_NOFS);
 
 		if (!buf) {
 			error = -ENOMEM;
 			break;
 		}
-		qtfs_buf_add_page(buf, folio_page(folio, at >> PAGE_SHIFT), min(part, size - at), 0);
+		qtfs_buf_add_page(buf, page, min(part, size - at), 0);
 		atomic_inc(&large->reads);
 		error = start_read(file, buf, folio_pos(folio) + at, large_fill_done, large);
 		if (error)

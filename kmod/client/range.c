@@ -122,6 +122,15 @@ bool qtfs_range_joins(struct folio *folio, size_t from, size_t to)
 	return true;
 }
 
+/* Whether more of @folio may change, or have changed, than anybody will say. */
+static bool all_may_change(struct folio *folio)
+{
+	if (!folio_test_uptodate(folio))
+		return false;
+	return folio_maybe_dma_pinned(folio) ||
+	       (folio_test_dirty(folio) && !qtfs_range_known(folio));
+}
+
 /*
  * Adds [@from, @to), which joins, to the ranges of @folio, which is prepared; all of it if
  * there is more that may have changed.
@@ -131,8 +140,7 @@ void qtfs_range_add(struct folio *folio, size_t from, size_t to)
 	struct folio_ranges *ranges = folio_get_private(folio);
 	size_t index;
 
-	if (folio_test_uptodate(folio) && (folio_maybe_dma_pinned(folio) ||
-	    (folio_test_dirty(folio) && !qtfs_range_known(folio)))) {
+	if (all_may_change(folio)) {
 		from = 0;
 		to = folio_size(folio);
 	}

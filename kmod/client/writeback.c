@@ -427,8 +427,10 @@ static void fill_gaps(struct folio *folio, size_t at, const char *data, size_t l
 	size_t end = at + len, from, to;
 
 	while (at < end) {
-		if (!qtfs_range_next(folio, at, &from, &to))
-			from = to = end;
+		if (!qtfs_range_next(folio, at, &from, &to)) {
+			from = end;
+			to = end;
+		}
 		from = min(from, end);
 		memcpy_to_folio(folio, at, data, from - at);
 		to = min(to, end);

@@ -51,8 +51,10 @@ for i in range(max(1, n - 63), n + 1):
         wrong.append("base %d: %r" % (i, page[:8]))
 for i in range(max(1, n - 7), n + 1):
     made = open(d + "/made%d" % (i % 8), "rb").read()
-    if int(made or b"0") < i and not (i == n - 7 and made == b""):
-        wrong.append("made %d: %r" % (i, made))
+    # The next record may be on its way into the oldest file: ext4 has its length first, and zeros.
+    begun = i == n - 7 and made in (b"", bytes(8))
+    if not begun and (not made.isdigit() or int(made) < i):
+        wrong.append("made %d of %d: %r" % (i, n, made))
 lines = open(d + "/log").read().split("\n")
 if lines[:n] != ["%08d" % i for i in range(1, n + 1)]:
     wrong.append("log: %d lines of %d" % (len(lines), n))

@@ -8,6 +8,7 @@
 # SQLite, and PostgreSQL with its data on the mount. None of them may hear of an error, and in the end the data is compared
 # with where it came from, or by what the database has for this. ROUNDS says how often; PROGRAMS, which of them; CLIENTS, on how
 # many mounts at once.
+# shellcheck disable=SC2086,SC2030,SC2031 # no name here has a blank; each client counts its own failures
 . "$(dirname "$0")/lib.sh"
 
 ALL_D=/srv/survives
@@ -47,7 +48,7 @@ break_things() {
 # Runs FUNCTION again and again, with the number of the time, until all has been broken that often. The first client breaks
 # things, and the others go on for as long as it does.
 survives() { # NAME FUNCTION
-	local name="client $CLIENT, $1" n=0 breaker= status=0
+	local name="client $CLIENT, $1" n=0 breaker="" status=0
 	if [ $CLIENT = 0 ]; then
 		rm -f "$END"
 		echo 0 >"$ROUND"
