@@ -616,7 +616,7 @@ static vm_fault_t qtfs_page_mkwrite(struct vm_fault *vmf)
 		result = VM_FAULT_OOM;
 		goto out;
 	}
-	/* Where nothing is mapped yet, all of the folio will be, to be written to (6.18). */
+	/* Where nothing is mapped yet, all of the folio will be, to be written to (in 7.2). */
 	if (vmf->pte) {
 		from = qtfs_offset_of_page(folio, vmf->page);
 		size = PAGE_SIZE;
