@@ -163,6 +163,8 @@ until ! kill -0 $trace 2>/dev/null; do stat -f $M >"$SCRATCH/said"; done
 check "trace tells an operation with its tag" "grep -qE '(client|server) [0-9]+/[0-9]+/[0-9]+ +STATFS +ok' '$SCRATCH/trace'"
 check "and leaves nothing" "! ls -d /sys/kernel/tracing/instances/qtinfo.* 2>/dev/null"
 check "top" "qtinfo top --count 1 --interval 0.2 | grep -q '^client'"
+is "top in JSON, line by line" "$(qtinfo --json top --count 2 --interval 0.2 | while read -r line; do json 'v["seconds"] > 0.1 and v["in_flight"] >= 0 and type(v["client"]) is list' <<<"$line" && echo good; done)" \
+	"good"$'\n'"good"
 check "all at once is one JSON" "qtinfo -a --json | json 'v[\"well\"] and v[\"stats\"]'"
 echo "$D $M/elsewhere qtfs defaults 0 0" >>/etc/fstab
 fails_with_words "what fstab mounts and isn't mounted" 1 "$M/elsewhere: in /etc/fstab" qtinfo

@@ -275,10 +275,11 @@ TEST(Fstab, TellsWhatIsMountedAtBoot)
 
 TEST(Top, IsSorted)
 {
-  const std::vector<OpStat> ops = parse_opstats("A 10 0 5 100 10\nB 5 5 99 9000 5\n");
+  std::vector<OpStat> ops = parse_opstats("A 10 0 5 100 10\nB 5 5 99 9000 5\n");
 
   const auto first = [&](char key) {
-    const std::string text = top_table(ops, 1, key);
+    sort_ops(ops, key);
+    const std::string text = top_table(ops, 1);
     return text[text.find('\n') + 1];
   };
   EXPECT_EQ(first('c'), 'A');

@@ -99,6 +99,7 @@ Result<Options, int> parse_options(int argc, const char *const *argv)
     return *status;
   options.level = upper(options.level);
   options.top.sort = sort.front();
+  options.top.json = options.json;
   options.trace.json = options.json;
 
   const bool historical =

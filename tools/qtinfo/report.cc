@@ -78,15 +78,6 @@ Json op_json(const OpStat &op)
   return json;
 }
 
-Json ops_json(const std::vector<OpStat> &ops)
-{
-  Json json = Json::array();
-
-  for (const OpStat &op : ops)
-    json.push(op_json(op));
-  return json;
-}
-
 Json counters_json(const Counters &counters)
 {
   Json json = Json::object();
@@ -151,6 +142,15 @@ std::string counters_table(const Counters &counters)
 }
 
 } // namespace
+
+Json ops_json(const std::vector<OpStat> &ops)
+{
+  Json json = Json::array();
+
+  for (const OpStat &op : ops)
+    json.push(op_json(op));
+  return json;
+}
 
 std::vector<OpStat> client_ops(const Model &model)
 {

@@ -35,6 +35,7 @@ Json summary_json(const Summary &summary);
 
 // @op: only this one, with its histogram; empty: all.
 std::string stats_text(const Model &model, const std::string &op, bool histograms, bool counters);
+Json ops_json(const std::vector<OpStat> &ops);
 Json stats_json(const Model &model);
 
 std::string in_flight_text(const Model &model);

@@ -54,6 +54,13 @@ private:
   bool raw_;
 };
 
+// What one screen shows.
+struct Screen {
+  Model now;
+  std::vector<OpStat> client, server; // of the interval
+  double interval;
+};
+
 std::uint64_t sort_value(const OpStat &op, char key)
 {
   switch (key) {
@@ -68,6 +75,35 @@ std::uint64_t sort_value(const OpStat &op, char key)
   default:
     return op.count;
   }
+}
+
+void print_text(const Screen &screen, double every)
+{
+  fmt::print("qtinfo top: {} in flight, every {:g} s; keys: c count, e errors, b data, t time, "
+             "l latency, q quit\n",
+             screen.now.in_flight.size(), every);
+  if (!screen.now.stuck.empty())
+    fmt::print("{} doesn't answer\n", screen.now.stuck);
+  if (screen.now.client)
+    fmt::print("\nclient\n{}", top_table(screen.client, screen.interval));
+  if (screen.now.server)
+    fmt::print("\nserver\n{}", top_table(screen.server, screen.interval));
+}
+
+// An object on a line of its own.
+void print_json(const Screen &screen)
+{
+  Json json = Json::object();
+
+  json.set("seconds", screen.interval);
+  json.set("in_flight", static_cast<std::uint64_t>(screen.now.in_flight.size()));
+  if (!screen.now.stuck.empty())
+    json.set("stuck", screen.now.stuck);
+  if (screen.now.client)
+    json.set("client", ops_json(screen.client));
+  if (screen.now.server)
+    json.set("server", ops_json(screen.server));
+  fmt::print("{}\n", json.line());
 }
 
 // A key that was pressed within @limit, else NUL.
@@ -88,13 +124,16 @@ bool is_top_key(char key)
   return keys.find(key) != std::string_view::npos;
 }
 
-std::string top_table(std::vector<OpStat> ops, double interval, char sort)
+void sort_ops(std::vector<OpStat> &ops, char key)
+{
+  std::ranges::stable_sort(
+    ops, [&](const OpStat &a, const OpStat &b) { return sort_value(a, key) > sort_value(b, key); });
+}
+
+std::string top_table(const std::vector<OpStat> &ops, double interval)
 {
   Table table({"operation", "/s", "errors/s", "data/s", "mean", "99 %", "busy"});
 
-  std::ranges::stable_sort(ops, [&](const OpStat &a, const OpStat &b) {
-    return sort_value(a, sort) > sort_value(b, sort);
-  });
   for (const OpStat &op : ops)
     table.add({op.name, human_count(static_cast<double>(op.count) / interval),
                human_count(static_cast<double>(op.errors) / interval),
@@ -125,25 +164,23 @@ int run_top(TopOptions options)
       options.sort = key;
 
     Snapshot now = take_snapshot();
-    Model model = read_model(now);
-    const double interval = std::chrono::duration<double>(now.at - before.at).count();
-    if (terminal.raw())
-      fmt::print("\x1b[H\x1b[2J");
-    fmt::print("qtinfo top: {} in flight, every {:g} s; keys: c count, e errors, b data, t time, "
-               "l latency, q quit\n",
-               model.in_flight.size(), options.interval);
-    if (!model.stuck.empty())
-      fmt::print("{} doesn't answer\n", model.stuck);
-    if (model.client)
-      fmt::print("\nclient\n{}",
-                 top_table(difference(client_ops(model), client_ops(old)), interval, options.sort));
-    if (model.server)
-      fmt::print("\nserver\n{}",
-                 top_table(difference(model.server_ops, old.server_ops), interval, options.sort));
+    Screen screen = {read_model(now), {}, {}, 0};
+    screen.interval = std::chrono::duration<double>(now.at - before.at).count();
+    screen.client = difference(client_ops(screen.now), client_ops(old));
+    screen.server = difference(screen.now.server_ops, old.server_ops);
+    sort_ops(screen.client, options.sort);
+    sort_ops(screen.server, options.sort);
+    if (options.json) {
+      print_json(screen);
+    } else {
+      if (terminal.raw())
+        fmt::print("\x1b[H\x1b[2J");
+      print_text(screen, options.interval);
+    }
     if (std::fflush(stdout) != 0)
       break;
     before = std::move(now);
-    old = std::move(model);
+    old = std::move(screen.now);
     shown++;
   }
   return EXIT_SUCCESS;
