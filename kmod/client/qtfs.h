@@ -325,6 +325,7 @@ struct qtfs_sb {
 	char *host;			/* the server as it was named */
 	char *alt;			/* the second address, as it was written, or NULL */
 	char *key;			/* description of the key, or NULL */
+	struct list_head links;		/* symbolic links that lead here: special.c */
 	unsigned int port;
 	unsigned int entry_ms;		/* as the options say */
 	unsigned int attr_ms;
@@ -660,6 +661,13 @@ int qtfs_read_folio(struct file *file, struct folio *folio);
 void qtfs_readahead(struct readahead_control *rac);
 void qtfs_cache_small(struct inode *inode, const struct qtfs_attr *attr, const void *data,
 		      size_t len, const struct qtfs_age *age);
+
+/* special.c */
+int qtfs_special_add(struct list_head *links, const char *text);
+void qtfs_special_free(struct list_head *links);
+bool qtfs_special_known(const struct list_head *links, const struct list_head *of);
+void qtfs_special_show(struct seq_file *m, const struct list_head *links);
+const char *qtfs_special_target(struct dentry *dentry);
 
 /* range.c; @from and @to are bytes of the folio */
 int qtfs_range_prepare(struct folio *folio, gfp_t gfp);

@@ -42,6 +42,7 @@ struct qtfs_options {
 	unsigned int nconnect;
 	char *alt;			/* a second address, or NULL: route.c */
 	char *key;			/* its description, or NULL */
+	struct list_head links;		/* special.c */
 };
 
 enum {
@@ -61,6 +62,7 @@ enum {
 	OPT_NCONNECT,
 	OPT_ALT,
 	OPT_KEY,
+	OPT_LINK,
 };
 
 /* As NFS has them. */
@@ -98,6 +100,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_u32("nconnect", OPT_NCONNECT),
 	fsparam_string("alt", OPT_ALT),
 	fsparam_string("key", OPT_KEY),
+	fsparam_string("link", OPT_LINK),
 	{}
 };
 
@@ -107,6 +110,17 @@ static int parse_timeout(struct fs_context *fc, unsigned int value, unsigned int
 		return invalfc(fc, "a timeout is at most a day, in milliseconds");
 	*ms = value;
 	return 0;
+}
+
+static int add_link(struct fs_context *fc, const char *text)
+{
+	struct qtfs_options *options = fc->fs_private;
+	int error = qtfs_special_add(&options->links, text);
+
+	if (error == -EINVAL)
+		return invalfc(fc, "link=%s: not NAME:TARGET, where NAME is below the mount",
+			       text);
+	return error;
 }
 
 static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
@@ -177,6 +191,8 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_KEY:
 		swap(options->key, param->string);
 		return 0;
+	case OPT_LINK:
+		return add_link(fc, param->string);
 	default:
 		return -EINVAL;
 	}
@@ -260,6 +276,7 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",nconnect=%u", sbi->session->nr_lanes);
 	if (sbi->key)
 		seq_show_option(m, "key", sbi->key);
+	qtfs_special_show(m, &sbi->links);
 	if (sbi->local_lock)
 		seq_printf(m, ",local_lock=%s", local_locks[sbi->local_lock].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
@@ -347,6 +364,7 @@ static void sb_free(struct qtfs_sb *sbi)
 	kfree(sbi->host);
 	kfree(sbi->alt);
 	kfree(sbi->key);
+	qtfs_special_free(&sbi->links);
 	kfree(sbi->path);
 	kfree(sbi);
 }
@@ -455,6 +473,8 @@ static int qtfs_get_tree(struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	xa_init(&sbi->devs);
+	INIT_LIST_HEAD(&sbi->links);
+	list_splice_init(&options->links, &sbi->links);
 	qtfs_deferred_init(sbi);
 	set_timeouts(sbi, options);
 	sbi->cache = options->cache;
@@ -502,6 +522,8 @@ static int qtfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "nconnect can't be changed by a remount");
 	if (options->alt && (!sbi->alt || strcmp(options->alt, sbi->alt)))
 		return invalfc(fc, "alt can't be changed by a remount");
+	if (!qtfs_special_known(&options->links, &sbi->links))
+		return invalfc(fc, "link can't be changed by a remount");
 	if (options->key && (!sbi->key || strcmp(options->key, sbi->key)))
 		return invalfc(fc, "key can't be changed by a remount");
 	sync_filesystem(fc->root->d_sb);
@@ -518,6 +540,7 @@ static void qtfs_free_fc(struct fs_context *fc)
 	kfree(options->host);
 	kfree(options->alt);
 	kfree(options->key);
+	qtfs_special_free(&options->links);
 	kfree(options);
 }
 
@@ -534,6 +557,7 @@ int qtfs_init_fs_context(struct fs_context *fc)
 
 	if (!options)
 		return -ENOMEM;
+	INIT_LIST_HEAD(&options->links);
 	options->entry_ms = DEFAULT_TTL_MS;
 	options->attr_ms = DEFAULT_TTL_MS;
 	options->negative_ms = DEFAULT_TTL_MS;

@@ -4,7 +4,8 @@
  *
  * A link's target never changes: another link in its place is another inode.  So it
  * is asked for once and kept in i_link, where RCU walk finds it, until the inode
- * goes; but for those of proc and its kind, which are made when they are asked for.
+ * goes; but for those of proc and its kind, which are made when they are asked for,
+ * and for those that lead to this machine, see special.c.
  */
 #include "qtfs.h"
 
@@ -17,11 +18,15 @@ const char *qtfs_get_link(struct dentry *dentry, struct inode *inode, struct del
 		.op = QTFS_OP_READLINK,
 		.in_max = QTFS_PATH_MAX,
 	};
+	const char *special;
 	char *target;
 	int error;
 
 	if (!dentry)
 		return ERR_PTR(-ECHILD);
+	special = qtfs_special_target(dentry);
+	if (special)
+		return special;
 
 	rpc.dentry = dentry;
 	rpc.in = qtfs_buf_alloc(QTFS_PATH_MAX, GFP_KERNEL);

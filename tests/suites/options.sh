@@ -46,6 +46,8 @@ modprobe qtfs
 refused "an unknown option" 'nonsense' "$OK,nonsense" /
 refused "an unknown option with a value" 'nonsense' "$OK,nonsense=1" /
 refused "an unknown transport" 'trans=pigeon|pigeon' "trans=pigeon,addr=$SERVER_IP" /
+refused "a link without a target" 'link=proc/self: not NAME:TARGET' "$OK,link=proc/self" /
+refused "a link above the mount" 'not NAME:TARGET' "$OK,link=/proc/self:/proc/self" /
 refused "no address at all" 'no server named|addr=' "trans=tcp" /
 refused "no options at all" 'no server named|addr=' "rw" /
 refused "an address that is none" 'addr=nonsense' "trans=tcp,addr=nonsense" /

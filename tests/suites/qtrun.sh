@@ -156,6 +156,19 @@ kill $server
 wait $server
 rm /usr/local/bin/there
 
+# ---- the host's processes, and oneself among them ----
+mkdir -p /run/own && mount --bind /proc /run/own
+check "mount with links" mount_qtfs -o link=proc/self:/run/own/self,link=proc/thread-self:/run/own/thread-self / ${M}2
+printf '[Host]\nMount=%s\nPath=/proc\n' ${M}2 >"$CONFIG.proc"
+own() { qtrun --config "$CONFIG.proc" "$@"; }
+is "the host's /proc" "$(own findmnt -nro FSTYPE /proc | tail -n 1)" qtfs
+is "its processes" "$(own cat /proc/1/comm) $(own ps -o comm= -p 1)" "$(S "cat /proc/1/comm") $(S "cat /proc/1/comm")"
+is "oneself" "$(own cat /proc/self/comm; own sh -c 'read -r pid _ </proc/self/stat; [ "$pid" = $$ ] && echo good')" "cat"$'\n'"good"
+is "one's own mounts" "$(own grep -c " /proc qtfs " /proc/mounts)" 1
+is "one's own files" "$(own sh -c 'exec 7</etc/hostname; readlink /proc/self/fd/7 || readlink /run/own/$$/fd/7')" "$(readlink -f /etc/hostname)"
+check "umount" umount_qtfs ${M}2
+umount /run/own
+
 # ---- what it leaves ----
 check "nothing is left" wait_for 5 eval "! pidof qtrun"
 R sh -c "(while [ ! -e $SCRATCH/end ]; do sleep 0.05; done; kill -0 \$\$; mount -t tmpfs none $W/tmp && echo good >$SCRATCH/good) >/dev/null 2>&1 &"

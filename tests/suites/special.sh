@@ -135,3 +135,24 @@ is "another change is seen at once" "$(cat $M$F)" "$old"
 # The engine passes on the capabilities that files need, none for networks.
 fails_with "what needs more than a file system's rights is refused" EPERM "echo 60000 >$M/sys/class/net/lo/mtu"
 is "device numbers tell file systems apart" "$(stat -c %d $M/proc $M/sys $M/srv $M/sys/fs/cgroup | sort -u | wc -l)" 4
+
+# ---- links that lead to this machine ----
+mkdir -p /run/own && mount --bind /proc /run/own
+S "mkdir -p /srv/special && ln -sfn there /srv/special/link && echo there >/srv/special/there && echo file >/srv/special/file"
+echo here >/run/here
+LINKS=link=proc/self:/run/own/self,link=proc/thread-self:/run/own/thread-self,link=srv/special/link:/run/here,link=srv/special/file:/run/here
+check "mount with links" mount_qtfs -o $LINKS / ${M}2 || exit
+is "self is who asks" "$(head -n 1 ${M}2/proc/self/comm; cat ${M}2/proc/thread-self/comm)" "head"$'\n'"cat"
+is "so is what leads there" "$(grep -c " ${M}2 qtfs " ${M}2/proc/mounts)" 1
+is "others are the server's" "$(cat ${M}2/proc/1/comm; readlink ${M}2/proc/1/exe)" "$(S "cat /proc/1/comm; readlink /proc/1/exe")"
+is "it's a link as before" "$(stat -c %F ${M}2/proc/self; readlink ${M}2/proc/self)" "symbolic link"$'\n'"/run/own/self"
+is "another one, on a disk, again and again" "$(for i in 1 2 3; do cat ${M}2/srv/special/link; done | sort -u)" here
+is "not on another mount" "$(cat $M/srv/special/link)" there
+is "nor by another name" "$(S "ln -sfn there /srv/special/other"; cat ${M}2/srv/special/other)" there
+is "what is no link stays what it is" "$(cat ${M}2/srv/special/file)" file
+check "the options are shown" "grep \" ${M}2 qtfs \" /proc/self/mounts | grep -q ',link=proc/self:/run/own/self,link=proc/thread-self:'"
+check "and stay by a remount" "mount -o remount,cache=strict ${M}2 && readlink ${M}2/proc/self | grep -qx /run/own/self"
+check "a remount can't change them" "! mount -o remount,link=proc/self:/run/here ${M}2 && dmesg | tail -n 5 | grep -q \"link can't be changed\""
+check "umount" umount_qtfs ${M}2
+umount /run/own
+S "rm -r /srv/special"
