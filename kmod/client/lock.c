@@ -47,9 +47,13 @@ static int lock_rpc(struct file *file, struct qtfs_lock *body, u32 flags,
 		*age = rpc.age;
 		if (error || !(rep->flags & cpu_to_le32(QTFS_LOCK_GRACE)))
 			return error;
-		schedule_timeout_interruptible(GRACE_PAUSE);
-		if (signal_pending(current))
-			return -ERESTARTSYS;
+		/*
+		 * Some seconds at most, in which nobody is known to have the lock: no
+		 * signal but a fatal one would make a local file system say EINTR.
+		 */
+		schedule_timeout_killable(GRACE_PAUSE);
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
 }
 
