@@ -156,8 +156,9 @@ PY
 cat >"$SCRATCH/look.py" <<'PY'
 import os, sys, time
 missed = []
+limit = min(3 * int(sys.argv[2]), 20) # less than a name is believed to be absent
 for i in range(250):
-    end = time.monotonic() + 3
+    end = time.monotonic() + limit
     while not os.path.exists(f"{sys.argv[1]}/{i}"):
         if time.monotonic() > end:
             missed.append(i)
@@ -167,7 +168,7 @@ for i in range(250):
 print(missed)
 PY
 mkdir $M/asked
-python3 "$SCRATCH/look.py" $M/asked >"$SCRATCH/missed" 2>&1 &
+python3 "$SCRATCH/look.py" $M/asked $RIG_SLOW >"$SCRATCH/missed" 2>&1 &
 looking=$!
 S "python3 $D/make.py $D/asked"
 wait $looking
