@@ -19,6 +19,9 @@ namespace {
 // For the thread's own sake, between two callers.
 constexpr std::uint64_t id_changers = capability(CAP_SETUID) | capability(CAP_SETGID);
 
+// A user and a group that there aren't, and that no client's caller is likely to be.
+constexpr uid_t nobodys_id = 0xfffffffd;
+
 } // namespace
 
 // What the kernel asks for in file operations.  SYS_ADMIN is among them for
@@ -77,12 +80,15 @@ std::error_code Credentials::assume(const Caller &caller)
 
 // The saved ids stay the thread's own, for the way back.  Changing the user takes the
 // capabilities away that are in force.
-std::error_code Credentials::become()
+std::error_code Credentials::become(Real real)
 {
+  const uid_t uid = real == Real::Caller ? uid_ : nobodys_id;
+  const gid_t gid = real == Real::Caller ? gid_ : nobodys_id;
+
   known_ = false;
   if (!set_thread_capabilities({permitted_ & id_changers, permitted_}) ||
-      ::syscall(SYS_setresgid, gid_, gid_, no_id) != 0 ||
-      ::syscall(SYS_setresuid, uid_, uid_, no_id) != 0 ||
+      ::syscall(SYS_setresgid, gid, gid_, no_id) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid_, no_id) != 0 ||
       !set_thread_capabilities({effective_, permitted_}))
     return errno_code(EPERM);
   return {};

@@ -26,9 +26,12 @@ public:
   // After an error the thread must not act on anything until this succeeds.
   std::error_code assume(const Caller &caller);
 
-  // Between the two, the thread has the ids of the last caller in every respect, which is
-  // what calls about processes ask for.  An error is as one of assume().
-  std::error_code become();
+  // Between the two, the thread has the effective ids of the last caller, which is what
+  // calls about processes ask for.  Its real ones are nobody's, so that neither root's
+  // processes are its own, nor is it one of the caller's, who could signal it then; unless
+  // it's the real ones that are asked for.  An error is as one of assume().
+  enum class Real { Nobody, Caller };
+  std::error_code become(Real real);
   void return_to_self();
 
   // Between the two, the thread sees what /proc shows to who may trace a process.

@@ -112,8 +112,8 @@ private:
 
 class Disguise {
 public:
-  explicit Disguise(Credentials &credentials)
-      : credentials_(credentials), error_(credentials.become())
+  Disguise(Credentials &credentials, Credentials::Real real)
+      : credentials_(credentials), error_(credentials.become(real))
   {
   }
   Disguise(const Disguise &) = delete;
@@ -203,7 +203,7 @@ int kill_group(Call &call)
 int kill_thread(Call &call, const Place &place)
 {
   const auto signal = static_cast<int>(le(call.slot.body<qtfs_process>().arg));
-  const Disguise disguise(call.credentials);
+  const Disguise disguise(call.credentials, Credentials::Real::Nobody);
 
   if (disguise.error())
     return EPERM;
@@ -224,7 +224,7 @@ int get_cpus(Call &call, pid_t id)
 int set_cpus(Call &call, pid_t id)
 {
   const auto &body = call.slot.body<qtfs_process>();
-  const Disguise disguise(call.credentials);
+  const Disguise disguise(call.credentials, Credentials::Real::Nobody);
 
   call.slot.reply_body<qtfs_process_rep>() = {};
   if (disguise.error())
@@ -243,7 +243,8 @@ int limit(Call &call, pid_t id)
   const auto resource = static_cast<__rlimit_resource>(le(body.arg));
   const rlimit64 wanted = {le(body.soft), le(body.hard)};
   rlimit64 old = {};
-  const Disguise disguise(call.credentials);
+  // prlimit(2) looks at the real ids.
+  const Disguise disguise(call.credentials, Credentials::Real::Caller);
 
   reply = {};
   if (disguise.error())

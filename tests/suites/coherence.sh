@@ -168,7 +168,7 @@ for i in range(250):
 print(missed)
 PY
 mkdir $M/asked
-python3 "$SCRATCH/look.py" $M/asked $RIG_SLOW >"$SCRATCH/missed" 2>&1 &
+python3 "$SCRATCH/look.py" $M/asked "$RIG_SLOW" >"$SCRATCH/missed" 2>&1 &
 looking=$!
 S "python3 $D/make.py $D/asked"
 wait $looking

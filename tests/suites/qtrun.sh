@@ -150,8 +150,8 @@ is "a program of the host" "$(echo text | P sh -c 'there --help "a  b"; echo $?'
 6"
 said=$(P who 2>&1)
 is "one that isn't listed there" "$? ${said##*: }" "126 it isn't in $SCRATCH/commands of the server"
-sed 's,/usr/bin/who,/absent,' "$CONFIG.program" >"$CONFIG.absent"
-check "one where there is no file" "qtrun --config $CONFIG.absent true 2>&1 | grep \"/absent can't be put at\""
+sed 's,/usr/bin/who,/usr/bin/absent,' "$CONFIG.program" >"$CONFIG.absent"
+check "one where there is no file" "qtrun --config $CONFIG.absent true 2>&1 | grep \"/usr/bin/absent can't be put at\""
 kill $server
 wait $server
 rm /usr/local/bin/there

@@ -105,6 +105,31 @@ TEST_F(CredentialsTest, ComesBackFromEveryone)
 }
 
 // One thing at a time, so that nothing is taken to be as before.
+TEST_F(CredentialsTest, IsTheCallerAsFarAsIsAskedForAndComesBack)
+{
+  using Real = engine::Credentials::Real;
+
+  with_credentials([](engine::Credentials &credentials) {
+    ASSERT_FALSE(credentials.assume({1000, 1001, bit(CAP_KILL), 0, {}}));
+    ASSERT_FALSE(credentials.become(Real::Nobody));
+    // A process of the caller's could signal this thread if the first or the third were 1000.
+    EXPECT_EQ(status_of_thread("Uid"), "4294967293\t1000\t0\t1000");
+    EXPECT_EQ(status_of_thread("Gid"), "4294967293\t1001\t0\t1001");
+    EXPECT_EQ(effective(), bit(CAP_KILL));
+    credentials.return_to_self();
+    EXPECT_EQ(status_of_thread("Uid"), "0\t0\t0\t0");
+    EXPECT_EQ(status_of_thread("Gid"), "0\t0\t0\t0");
+
+    ASSERT_FALSE(credentials.assume({1000, 1001, 0, 0, {}}));
+    ASSERT_FALSE(credentials.become(Real::Caller));
+    EXPECT_EQ(status_of_thread("Uid"), "1000\t1000\t0\t1000");
+    EXPECT_EQ(status_of_thread("Gid"), "1001\t1001\t0\t1001");
+    EXPECT_EQ(effective(), 0u);
+    credentials.return_to_self();
+    EXPECT_EQ(status_of_thread("Uid"), "0\t0\t0\t0");
+  });
+}
+
 TEST_F(CredentialsTest, NoticesEachChange)
 {
   const std::vector<std::uint32_t> a = {1, 2};
