@@ -12,6 +12,12 @@
 
 #include <linux/slab.h>
 
+/* Whether @req brought data.  The server's may lack what it has lost, see unstable.c. */
+static bool brought(const struct qtfs_request *req, const struct inode *inode)
+{
+	return !req->error && !qtfs_unstable_old(inode);
+}
+
 static void fill_done(struct qtfs_request *req)
 {
 	size_t left = req->in_len;
@@ -22,8 +28,7 @@ static void fill_done(struct qtfs_request *req)
 		size_t size = folio_size(folio);
 		size_t valid = min(left, size);
 
-		/* The server's data may lack what it has lost, see unstable.c. */
-		if (!req->error && !qtfs_unstable_old(folio_inode(folio))) {
+		if (brought(req, folio_inode(folio))) {
 			/* Behind the end of the file. */
 			if (valid < size)
 				folio_zero_segment(folio, valid, size);
@@ -34,7 +39,7 @@ static void fill_done(struct qtfs_request *req)
 	}
 }
 
-/* Starts a READ into @buf, which begins at @pos; takes @buf over. */
+/* Starts a READ into @buf, which begins at @pos. */
 static int start_read(struct file *file, struct qtfs_buf *buf, loff_t pos,
 		      void (*done)(struct qtfs_request *req), void *private)
 {
@@ -50,11 +55,8 @@ static int start_read(struct file *file, struct qtfs_buf *buf, loff_t pos,
 		.in_max = buf->size,
 		.cred = file->f_cred,
 	};
-	int error;
 
-	error = qtfs_rpc_start(qtfs_session_of(file_inode(file)->i_sb), &rpc, true, done, private);
-	qtfs_buf_put(buf);
-	return error;
+	return qtfs_rpc_start(qtfs_session_of(file_inode(file)->i_sb), &rpc, true, done, private);
 }
 
 /* Starts to fill the locked folios in @buf, which begin at @pos; takes @buf over. */
@@ -63,7 +65,6 @@ static int fill(struct file *file, struct qtfs_buf *buf, loff_t pos)
 	unsigned int i;
 	int error;
 
-	refcount_inc(&buf->ref);
 	error = start_read(file, buf, pos, fill_done, NULL);
 	if (error)
 		for (i = 0; i < buf->nr_bvecs; i++)
@@ -93,7 +94,7 @@ static void large_fill_done(struct qtfs_request *req)
 	const struct bio_vec *bvec = req->in->bvecs;
 	size_t from = qtfs_offset_of_page(large->folio, bvec->bv_page);
 
-	if (req->error || qtfs_unstable_old(folio_inode(large->folio)))
+	if (!brought(req, folio_inode(large->folio)))
 		WRITE_ONCE(large->failed, true);
 	else if (req->in_len < bvec->bv_len)
 		folio_zero_segment(large->folio, from + req->in_len, from + bvec->bv_len);
@@ -125,6 +126,7 @@ static int fill_large(struct file *file, struct folio *folio)
 		error = start_read(file, buf, folio_pos(folio) + at, large_fill_done, large);
 		if (error)
 			atomic_dec(&large->reads);
+		qtfs_buf_put(buf);
 	}
 	if (error)
 		WRITE_ONCE(large->failed, true);

@@ -457,7 +457,7 @@ int qtfs_fill_around(struct file *file, struct folio *folio)
 	rpc.in = qtfs_buf_alloc(rpc.in_max, GFP_NOFS);
 	if (!rpc.in)
 		return -ENOMEM;
-	for (at = 0; at < size && !error; at += rpc.in_max) {
+	for (at = 0; at < size; at += rpc.in_max) {
 		body = (struct qtfs_read){
 			.offset = cpu_to_le64(folio_pos(folio) + at),
 			.size = cpu_to_le32(rpc.in_max),
@@ -515,13 +515,7 @@ static int cache_write_begin(const struct kiocb *iocb, struct address_space *map
 				    mapping_gfp_mask(mapping));
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
-	if (folio_wait_writeback_killable(folio)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		return -EINTR;
-	}
-
-	error = qtfs_range_prepare(folio, GFP_NOFS);
+	error = folio_wait_writeback_killable(folio) ?: qtfs_range_prepare(folio, GFP_NOFS);
 	if (error)
 		goto out;
 	from = offset_in_folio(folio, pos);

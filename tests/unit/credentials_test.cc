@@ -104,7 +104,6 @@ TEST_F(CredentialsTest, ComesBackFromEveryone)
   });
 }
 
-// One thing at a time, so that nothing is taken to be as before.
 TEST_F(CredentialsTest, IsTheCallerAsFarAsIsAskedForAndComesBack)
 {
   using Real = engine::Credentials::Real;
@@ -130,6 +129,7 @@ TEST_F(CredentialsTest, IsTheCallerAsFarAsIsAskedForAndComesBack)
   });
 }
 
+// One thing at a time, so that nothing is taken to be as before.
 TEST_F(CredentialsTest, NoticesEachChange)
 {
   const std::vector<std::uint32_t> a = {1, 2};
