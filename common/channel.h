@@ -153,7 +153,10 @@ struct qtfs_channel_setup {
  */
 #define QTFS_CHANNEL_LET_GO	_IO(QTFS_CHANNEL_TYPE, 6)
 
-/* Something was mounted or unmounted: clients are to ask again for what they know. */
+/*
+ * Something was mounted or unmounted: clients are to ask again for the names where that
+ * may have been.
+ */
 #define QTFS_CHANNEL_MOUNTS	_IO(QTFS_CHANNEL_TYPE, 7)
 
 #endif /* QTFS_CHANNEL_H */

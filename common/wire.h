@@ -39,8 +39,8 @@
 #endif
 
 #define QTFS_MAGIC		0x53465451u	/* "QTFS" in memory */
-#define QTFS_VERSION		3
-#define QTFS_VERSION_MIN	3	/* oldest version still spoken */
+#define QTFS_VERSION		4
+#define QTFS_VERSION_MIN	4	/* oldest version still spoken */
 #define QTFS_PORT		12345	/* the default, TCP and vsock */
 #define QTFS_SUPER_MAGIC	0x51544653	/* a mounted super block's s_magic */
 
@@ -684,6 +684,7 @@ QTFS_ASSERT(sizeof(struct qtfs_process_rep) == 144);
 #define QTFS_EVENT_ALL		0x04	/* too much to tell: anything at all */
 #define QTFS_EVENT_WAIT		0x08	/* a wait is over; ino is its number */
 #define QTFS_EVENT_POLL		0x10	/* something happens to an open; ino is its number */
+#define QTFS_EVENT_PLACE	0x20	/* a mount came or went at the file's names */
 
 struct qtfs_event {
 	__le64 ino;

@@ -104,6 +104,17 @@ static void expire_inode(struct inode *inode)
 	qtfs_deferred_drop(inode);
 }
 
+/* A mount has come or gone where @inode is: its names may lead elsewhere. */
+static void expire_place(struct inode *inode)
+{
+	struct dentry *dentry;
+
+	spin_lock(&inode->i_lock);
+	hlist_for_each_entry(dentry, &inode->i_dentry, qtfs_d_alias)
+		qtfs_dentry_expire(dentry);
+	spin_unlock(&inode->i_lock);
+}
+
 /* The inode, with a reference, that @event names; NULL: nothing is known of it here. */
 static struct inode *event_inode(struct super_block *sb, const struct qtfs_event *event)
 {
@@ -147,14 +158,16 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 	if (!inode)
 		return;
 	expire_inode(inode);
+	if (what & QTFS_EVENT_PLACE)
+		expire_place(inode);
 	/* All paths below it are others. */
 	if ((mask & FS_MOVE_SELF) && S_ISDIR(inode->i_mode))
 		qtfs_deferred_expire(qtfs_sb(sb));
 	if (mask & FS_MODIFY)
 		qtfs_drop_data(inode);
-	if (!(what & QTFS_EVENT_NAME))
+	if (what & QTFS_EVENT_INODE)
 		tell_inode(inode, mask);
-	else if (S_ISDIR(inode->i_mode))
+	else if ((what & QTFS_EVENT_NAME) && S_ISDIR(inode->i_mode))
 		apply_name(inode, mask, (const char *)(event + 1),
 			   le16_to_cpu(event->name_len));
 	iput(inode);

@@ -161,7 +161,7 @@ static int answer_entry(struct qtfsd_call *call, const struct answer *answer)
 	}
 
 	/* Attributes come after the node, which brings the mark that watches them. */
-	node = qtfsd_node_make(call->session, get_file(answer->file), attach);
+	node = qtfsd_node_make(call, get_file(answer->file), attach);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	rep->node = cpu_to_le64(node->number);
@@ -181,7 +181,7 @@ static int answer_create_node(struct qtfsd_call *call, const struct answer *answ
 	file = dentry_open(&answer->file->f_path, O_PATH, current_cred());
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	node = qtfsd_node_make(call->session, file, false);
+	node = qtfsd_node_make(call, file, false);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	call->reply.open.node = cpu_to_le64(node->number);

@@ -169,3 +169,20 @@ int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach
 	time_fill(&attr->btime, &stat.btime);
 	return 0;
 }
+
+/* What a client will know @path by. */
+int qtfsd_file_id(struct qtfsd_file_id *id, const struct path *path)
+{
+	struct qtfs_attr attr;
+	int error;
+
+	error = qtfsd_attr_fill(&attr, path, false);
+	if (error)
+		return error;
+	*id = (struct qtfsd_file_id){
+		.ino = le64_to_cpu(attr.ino),
+		.dev = le32_to_cpu(attr.dev),
+		.gen = le32_to_cpu(attr.gen),
+	};
+	return 0;
+}

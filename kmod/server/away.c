@@ -39,6 +39,7 @@ struct identity {
 
 struct qtfsd_away {
 	struct identity id;
+	struct qtfsd_file_id told;	/* where it has no mark */
 	char path[];
 };
 
@@ -119,6 +120,11 @@ static void let_go(struct qtfsd_node *node, char *buf)
 		return;
 	strscpy(away->path, text, strlen(text) + 1);
 	away->id = identity_of(path);
+	/* Without a mark it's nothing that anybody would have to wait for. */
+	if (!node->mark && qtfsd_file_id(&away->told, path)) {
+		kfree(away);
+		return;
+	}
 	fresh = node_like(node, path, NULL);
 	if (IS_ERR(fresh)) {
 		kfree(away);
@@ -126,20 +132,6 @@ static void let_go(struct qtfsd_node *node, char *buf)
 	}
 	fresh->away = away;
 	replace(node, fresh);
-}
-
-/* The next node from *@index on that is on another mount than the root, with a reference. */
-static struct qtfsd_node *next_elsewhere(struct qtfsd_session *session, unsigned long *index)
-{
-	struct qtfsd_node *node;
-
-	rcu_read_lock();
-	do {
-		++*index;
-		node = xa_find(&session->nodes, index, ULONG_MAX, QTFSD_ELSEWHERE);
-	} while (node && !kref_get_unless_zero(&node->ref));
-	rcu_read_unlock();
-	return node;
 }
 
 /* Whether nobody but the table and the caller has @node, and it's one of those that are meant. */
@@ -206,7 +198,7 @@ static int session_let_go(struct qtfsd_session *session, const struct vfsmount *
 		return 0;
 	xa_init(&held);
 	nr = hold_opens(session, mnt, &held);
-	while (nr >= 0 && (node = next_elsewhere(session, &index))) {
+	while (nr >= 0 && (node = qtfsd_node_next(session, &index, QTFSD_ELSEWHERE))) {
 		if (is_idle(node, mnt) && !xa_load(&held, inode_key(file_inode(node->file))))
 			let_go(node, buf);
 		qtfsd_node_put(node);
@@ -289,6 +281,15 @@ int qtfsd_node_recall(struct qtfsd_node **nodep)
 	replace(away, fresh);
 	qtfsd_node_put(away);
 	*nodep = fresh;
+	return 0;
+}
+
+/* What the client knows @node by, which has no mark. */
+int qtfsd_node_id(const struct qtfsd_node *node, struct qtfsd_file_id *id)
+{
+	if (node->file)
+		return qtfsd_file_id(id, &node->file->f_path);
+	*id = node->away->told;
 	return 0;
 }
 

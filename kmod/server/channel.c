@@ -351,8 +351,7 @@ static long channel_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case QTFS_CHANNEL_LET_GO:
 		return qtfsd_let_go(arg);
 	case QTFS_CHANNEL_MOUNTS:
-		qtfsd_sessions_expire();
-		return 0;
+		return qtfsd_mounts_changed();
 	default:
 		return -ENOTTY;
 	}

@@ -55,12 +55,13 @@ bool qtfsd_node_erase(struct qtfsd_node *node)
 }
 
 /*
- * Makes a node of @file, whose reference it takes over, whatever happens.
+ * Makes a node of @file, which @call led to and whose reference it takes over, whatever happens.
  * -ENFILE at the session's limit, -ESTALE if the session has ended.
  */
-struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
+struct qtfsd_node *qtfsd_node_make(struct qtfsd_call *call, struct file *file,
 				   bool attach_root)
 {
+	struct qtfsd_session *session = call->session;
 	struct qtfsd_node *node;
 	u32 index;
 	int error;
@@ -104,12 +105,13 @@ struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *f
 	else if (file->f_path.mnt != READ_ONCE(session->root_mnt))
 		xa_set_mark(&session->nodes, index, QTFSD_ELSEWHERE);
 
-	smp_mb();	/* pairs with session_end() */
+	smp_mb();	/* pairs with session_end(), and with place.c */
 	if (READ_ONCE(session->dead)) {
 		qtfsd_node_erase(node);
 		qtfsd_node_put(node);
 		return ERR_PTR(-ESTALE);
 	}
+	qtfsd_place_check(call, node);
 	return node;
 }
 
@@ -143,6 +145,21 @@ struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number)
 	rcu_read_unlock();
 	if (node)
 		WRITE_ONCE(node->used, jiffies);
+	return node;
+}
+
+/* The next node after *@index that has @mark in the table, with a reference; NULL: no more. */
+struct qtfsd_node *qtfsd_node_next(struct qtfsd_session *session, unsigned long *index,
+				   xa_mark_t mark)
+{
+	struct qtfsd_node *node;
+
+	rcu_read_lock();
+	do {
+		++*index;
+		node = xa_find(&session->nodes, index, ULONG_MAX, mark);
+	} while (node && !kref_get_unless_zero(&node->ref));
+	rcu_read_unlock();
 	return node;
 }
 

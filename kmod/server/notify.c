@@ -10,7 +10,7 @@
  * client which doesn't read costs no more than what is queued.
  *
  *	inode events	a mark is in the session's queue at most once
- *	name events	an allocation each; beyond MAX_NAMES, or without
+ *	all others	an allocation each; beyond MAX_NAMES, or without
  *			memory, a flag says that everything may have changed
  *
  * What the session's own calls change is not told: they register themselves as
@@ -53,9 +53,7 @@ struct qtfsd_mark {
 	struct fsnotify_mark mark;
 	struct qtfsd_session *session;
 	unsigned int users;		/* nodes; under marks_lock */
-	u64 ino;
-	u32 dev;
-	u32 gen;
+	struct qtfsd_file_id id;
 	struct list_head queue;		/* session->notify_marks, with a reference */
 	struct list_head told;		/* the worker's */
 	u32 mask;			/* gathered; under notify_lock */
@@ -63,9 +61,7 @@ struct qtfsd_mark {
 
 struct name_event {
 	struct list_head list;
-	u64 ino;			/* the directory */
-	u32 dev;
-	u32 gen;
+	struct qtfsd_file_id id;	/* of the directory */
 	u32 mask;
 	u16 what;
 	u16 len;
@@ -145,25 +141,31 @@ unlock:
 	spin_unlock(&session->notify_lock);
 }
 
-static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *qm, u32 mask,
-		       const struct qstr *name)
+/* NULL: there are too many, or there is no memory. */
+static struct name_event *event_make(struct qtfsd_session *session, u16 what,
+				     const struct qtfsd_file_id *id, const struct qstr *name)
 {
 	struct name_event *event = NULL;
 
 	if (READ_ONCE(session->notify_nr_names) < MAX_NAMES)
 		event = kmalloc(struct_size(event, name, name->len), GFP_NOFS | __GFP_NOWARN);
-	if (event) {
-		event->ino = qm->ino;
-		event->dev = qm->dev;
-		event->gen = qm->gen;
-		event->mask = mask;
-		event->what = QTFS_EVENT_NAME;
-		event->len = name->len;
-		memcpy(event->name, name->name, name->len);
-	}
+	if (!event)
+		return NULL;
+	event->id = *id;
+	event->mask = 0;
+	event->what = what;
+	event->len = name->len;
+	memcpy(event->name, name->name, name->len);
+	return event;
+}
 
+/* Queues @event, which it takes over; NULL: anything may have happened. */
+static void event_queue(struct qtfsd_session *session, struct name_event *event)
+{
 	spin_lock(&session->notify_lock);
-	session->notify_count++;
+	/* Waits and polls are of nothing that is cached. */
+	if (!event || (event->what & (QTFS_EVENT_NAME | QTFS_EVENT_PLACE)))
+		session->notify_count++;
 	if (event && !READ_ONCE(session->dead)) {
 		list_add_tail(&event->list, &session->notify_names);
 		session->notify_nr_names++;
@@ -173,6 +175,16 @@ static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *q
 	}
 	spin_unlock(&session->notify_lock);
 	kfree(event);
+}
+
+static void queue_name(struct qtfsd_session *session, const struct qtfsd_mark *qm, u32 mask,
+		       const struct qstr *name)
+{
+	struct name_event *event = event_make(session, QTFS_EVENT_NAME, &qm->id, name);
+
+	if (event)
+		event->mask = mask;
+	event_queue(session, event);
 }
 
 /*
@@ -186,26 +198,33 @@ static void work_queue(struct qtfsd_session *session)
 		queue_work(qtfsd.io_wq, &session->notify_work);
 }
 
+static void tell(struct qtfsd_session *session, u16 what, const struct qtfsd_file_id *id)
+{
+	const struct qstr no_name = QSTR_INIT("", 0);
+
+	event_queue(session, event_make(session, what, id, &no_name));
+	work_queue(session);
+}
+
 /* Tells the client of what has a number and happened, @what. */
 void qtfsd_notify_number(struct qtfsd_session *session, u16 what, u64 number)
 {
-	struct name_event *event = kzalloc(struct_size(event, name, 0), GFP_KERNEL);
+	const struct qtfsd_file_id id = { .ino = number };
 
-	if (event) {
-		event->ino = number;
-		event->what = what;
-	}
-	spin_lock(&session->notify_lock);
-	if (event && !READ_ONCE(session->dead)) {
-		list_add_tail(&event->list, &session->notify_names);
-		session->notify_nr_names++;
-		event = NULL;
-	} else {
-		session->notify_all = true;
-	}
-	spin_unlock(&session->notify_lock);
-	kfree(event);
-	work_queue(session);
+	tell(session, what, &id);
+}
+
+/* Tells the client that a mount came or went where @node is. */
+void qtfsd_notify_place(struct qtfsd_session *session, const struct qtfsd_node *node)
+{
+	struct qtfsd_file_id id;
+
+	if (node->mark)
+		tell(session, QTFS_EVENT_PLACE, &node->mark->id);
+	else if (!qtfsd_node_id(node, &id))
+		tell(session, QTFS_EVENT_PLACE, &id);
+	else
+		qtfsd_notify_all(session);
 }
 
 /* @call changes the marked inode.  RENAME alone says so: of what loses its name. */
@@ -214,9 +233,9 @@ static void note_own(struct qtfsd_call *call, const struct qtfsd_mark *qm, u32 m
 	if (qtfsd_call_op(call) != QTFS_OP_RENAME || !(mask & FS_ATTRIB))
 		return;
 	call->victim = (struct qtfs_event){
-		.ino = cpu_to_le64(qm->ino),
-		.dev = cpu_to_le32(qm->dev),
-		.gen = cpu_to_le32(qm->gen),
+		.ino = cpu_to_le64(qm->id.ino),
+		.dev = cpu_to_le32(qm->id.dev),
+		.gen = cpu_to_le32(qm->id.gen),
 		.mask = cpu_to_le32(FS_ATTRIB),
 		.what = cpu_to_le16(QTFS_EVENT_INODE),
 	};
@@ -261,12 +280,11 @@ static const struct fsnotify_ops notify_ops = {
 static struct qtfsd_mark *mark_make(struct qtfsd_session *session, const struct path *path)
 {
 	struct inode *inode = d_backing_inode(path->dentry);
-	struct qtfs_attr attr;
 	struct qtfsd_mark *qm;
+	struct qtfsd_file_id id;
 	int error;
 
-	/* The client knows the file by what its attributes say. */
-	error = qtfsd_attr_fill(&attr, path, false);
+	error = qtfsd_file_id(&id, path);
 	if (error)
 		return ERR_PTR(error);
 	qm = kzalloc(sizeof(*qm), GFP_KERNEL);
@@ -274,9 +292,7 @@ static struct qtfsd_mark *mark_make(struct qtfsd_session *session, const struct 
 		return ERR_PTR(-ENOMEM);
 	qm->session = session;
 	qm->users = 1;
-	qm->ino = le64_to_cpu(attr.ino);
-	qm->dev = le32_to_cpu(attr.dev);
-	qm->gen = le32_to_cpu(attr.gen);
+	qm->id = id;
 	INIT_LIST_HEAD(&qm->queue);
 	fsnotify_init_mark(&qm->mark, session->notify_group);
 	qm->mark.mask = INODE_EVENTS | (S_ISDIR(inode->i_mode) ? NAME_EVENTS : 0);
@@ -361,8 +377,8 @@ static void notify_sent(struct qtfs_frame *frame, int error)
 	kvfree(nf);
 }
 
-static bool put_event(struct notify_frame *nf, size_t *len, u64 ino, u32 dev, u32 gen, u32 mask,
-		      u16 what, const char *name, u16 name_len)
+static bool put_event(struct notify_frame *nf, size_t *len, const struct qtfsd_file_id *id,
+		      u32 mask, u16 what, const char *name, u16 name_len)
 {
 	size_t size = round_up(sizeof(struct qtfs_event) + name_len, 8);
 	struct qtfs_event *event = (void *)nf->data + *len;
@@ -370,9 +386,9 @@ static bool put_event(struct notify_frame *nf, size_t *len, u64 ino, u32 dev, u3
 	if (*len + size > DATA_SIZE)
 		return false;
 	memset(event, 0, size);
-	event->ino = cpu_to_le64(ino);
-	event->dev = cpu_to_le32(dev);
-	event->gen = cpu_to_le32(gen);
+	event->ino = cpu_to_le64(id->ino);
+	event->dev = cpu_to_le32(id->dev);
+	event->gen = cpu_to_le32(id->gen);
 	event->mask = cpu_to_le32(mask);
 	event->what = cpu_to_le16(what);
 	event->name_len = cpu_to_le16(name_len);
@@ -384,6 +400,7 @@ static bool put_event(struct notify_frame *nf, size_t *len, u64 ino, u32 dev, u3
 /* Moves what has gathered into @nf.  Returns how many bytes it is. */
 static size_t gather(struct qtfsd_session *session, struct notify_frame *nf)
 {
+	static const struct qtfsd_file_id nothing;
 	struct qtfsd_mark *qm, *next;
 	struct name_event *event;
 	LIST_HEAD(marks);
@@ -392,21 +409,20 @@ static size_t gather(struct qtfsd_session *session, struct notify_frame *nf)
 
 	spin_lock(&session->notify_lock);
 	if (session->notify_all) {
-		put_event(nf, &len, 0, 0, 0, 0, QTFS_EVENT_ALL, NULL, 0);
+		put_event(nf, &len, &nothing, 0, QTFS_EVENT_ALL, NULL, 0);
 		session->notify_all = false;
 	}
 	while (!list_empty(&session->notify_names)) {
 		event = list_first_entry(&session->notify_names, struct name_event, list);
-		if (!put_event(nf, &len, event->ino, event->dev, event->gen, event->mask,
-			       event->what, event->name, event->len))
+		if (!put_event(nf, &len, &event->id, event->mask, event->what, event->name,
+			       event->len))
 			break;
 		list_move_tail(&event->list, &names);
 		session->notify_nr_names--;
 	}
 	while (!list_empty(&session->notify_marks)) {
 		qm = list_first_entry(&session->notify_marks, struct qtfsd_mark, queue);
-		if (!put_event(nf, &len, qm->ino, qm->dev, qm->gen, qm->mask, QTFS_EVENT_INODE,
-			       NULL, 0))
+		if (!put_event(nf, &len, &qm->id, qm->mask, QTFS_EVENT_INODE, NULL, 0))
 			break;
 		qm->mask = 0;
 		list_del_init(&qm->queue);	/* it may be queued again at once */

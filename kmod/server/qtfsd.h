@@ -67,6 +67,13 @@ struct qtfsd_stats {
 	u64 not_allowed;		/* connections from elsewhere than allow= says */
 };
 
+/* By what the client knows a file: as attributes say it. */
+struct qtfsd_file_id {
+	u64 ino;
+	u32 dev;
+	u32 gen;
+};
+
 struct qtfsd_node {
 	struct kref ref;
 	u64 number;
@@ -164,12 +171,13 @@ struct qtfsd_session {
 	/* Events for the client, see notify.c. */
 	struct fsnotify_group *notify_group;
 	struct mutex marks_lock;	/* which marks there are, and their users */
-	spinlock_t notify_lock;		/* the next five */
+	spinlock_t notify_lock;		/* the next six */
 	struct list_head notify_marks;
 	struct list_head notify_names;
 	unsigned int notify_nr_names;
 	bool notify_all;
 	u64 notify_count;		/* events so far: the stamp */
+	u64 mounts_stamp;		/* what it was when mounts changed, see place.c */
 	bool notify_busy;		/* a frame is under way */
 	struct work_struct notify_work;
 	unsigned long notify_queued;	/* bit 0: notify_work is due */
@@ -457,6 +465,11 @@ void qtfsd_actor_leave(struct qtfsd_call *call);
 void qtfsd_actor_interrupt(struct qtfsd_call *call);
 
 void qtfsd_notify_number(struct qtfsd_session *session, u16 what, u64 number);
+void qtfsd_notify_place(struct qtfsd_session *session, const struct qtfsd_node *node);
+
+/* place.c */
+long qtfsd_mounts_changed(void);
+void qtfsd_place_check(const struct qtfsd_call *call, const struct qtfsd_node *node);
 
 /* wait.c */
 struct qtfsd_wait_ops {
@@ -513,10 +526,12 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *call, bool replied);
 
 /* node.c */
-struct qtfsd_node *qtfsd_node_make(struct qtfsd_session *session, struct file *file,
+struct qtfsd_node *qtfsd_node_make(struct qtfsd_call *call, struct file *file,
 				   bool attach_root);
 struct qtfsd_node *qtfsd_node_loose(struct qtfsd_session *session, struct file *file);
 struct qtfsd_node *qtfsd_node_get(struct qtfsd_session *session, u64 number);
+struct qtfsd_node *qtfsd_node_next(struct qtfsd_session *session, unsigned long *index,
+				   xa_mark_t mark);
 void qtfsd_node_put(struct qtfsd_node *node);
 void qtfsd_node_forget(struct qtfsd_session *session, u64 number);
 void qtfsd_nodes_forget_all(struct qtfsd_session *session);
@@ -525,6 +540,7 @@ bool qtfsd_node_erase(struct qtfsd_node *node);
 /* away.c */
 int qtfsd_let_go(int fd);
 int qtfsd_node_recall(struct qtfsd_node **nodep);
+int qtfsd_node_id(const struct qtfsd_node *node, struct qtfsd_file_id *id);
 void qtfsd_away_free(struct qtfsd_away *away);
 
 /* handle.c */
@@ -598,6 +614,7 @@ int qtfsd_fileattr_set(const struct qtfsd_node *node, const struct qtfs_fileattr
 /* attr.c */
 bool qtfsd_uncached(const struct inode *inode);
 int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach_root);
+int qtfsd_file_id(struct qtfsd_file_id *id, const struct path *path);
 
 /* sysfs.c */
 int qtfsd_sysfs_init(void);

@@ -42,7 +42,7 @@ static int entry_fill(struct qtfsd_call *call, const char *name, struct qtfs_ent
 	path_put(&path);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	node = qtfsd_node_make(call->session, file, false);
+	node = qtfsd_node_make(call, file, false);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	rep->node = cpu_to_le64(node->number);
