@@ -21,11 +21,14 @@
  *
  * Who looks names up one right after the other without having listed the directory, as
  * git does, is helped likewise: after some of them all that are there are fetched.  The
- * larger the directory, the more it takes; what is large isn't fetched.
+ * larger the directory, the more it takes; what is large isn't fetched.  Who has looked up
+ * one in the meantime waits for the end of that: several that go through a directory
+ * together would ask for most of it otherwise.
  */
 #include "qtfs.h"
 
 #include <linux/sched/signal.h>
+#include <linux/wait_bit.h>
 
 #include "frame.h"
 
@@ -88,6 +91,8 @@ static void entries_drop(struct qtfs_file *qf)
 #define LOOKUPS_MIN	4
 #define LOOKUPS_BYTES	512
 #define LOOKUPS_SIZE	(64 * 1024)
+/* What is no larger than that is in so many batches, if the server is honest. */
+#define FETCH_BATCHES	4
 /* What comes later than so many jiffies after the last one has nothing to do with it. */
 #define LOOKUPS_PAUSE	(HZ / 10)
 
@@ -176,18 +181,33 @@ static int entries_fetch(struct file *file, u64 cookie)
 	return 1;
 }
 
-/* Fetches what is in @parent, or the first batch of it, and primes it. */
-static int names_fetch(struct dentry *parent)
+/* Sets *@cookie to where the batch ends.  Returns whether there is more. */
+static bool entries_end(const void *rows, u32 len, u64 *cookie)
+{
+	const struct qtfs_dirent *entry = NULL;
+	u32 at, size;
+
+	for (at = 0; (size = qtfs_dirent_size(rows + at, len - at)); at += size)
+		entry = rows + at;
+	if (!entry || at < len)
+		return false;
+	*cookie = le64_to_cpu(entry->cookie);
+	return !(entry->flags & QTFS_DIRENT_LAST);
+}
+
+/* Fetches a batch of @parent from *@cookie on, and primes it.  Returns whether there is more. */
+static int names_fetch_batch(struct dentry *parent, struct qtfs_file *qf, u64 *cookie)
 {
 	struct inode *dir = d_inode(parent);
-	struct qtfs_session *session = qtfs_session_of(dir->i_sb);
 	u32 size = batch_size(dir);
 	struct qtfs_readdir body = {
+		.cookie = cpu_to_le64(*cookie),
 		.size = cpu_to_le32(size),
 		.flags = cpu_to_le32(QTFS_READDIR_ENTRIES),
 	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_READDIR,
+		.file = qf,
 		.body = &body,
 		.in_max = size,
 	};
@@ -196,18 +216,31 @@ static int names_fetch(struct dentry *parent)
 	rpc.in = qtfs_buf_alloc(size, GFP_KERNEL);
 	if (!rpc.in)
 		return -ENOMEM;
-	rpc.file = qtfs_open_quietly(parent);
-	error = PTR_ERR_OR_ZERO(rpc.file);
-	if (!error) {
-		error = qtfs_rpc_call(session, &rpc);
-		qtfs_file_put(session, rpc.file);
-	}
+	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
 	if (!error && rpc.in_len) {
 		entries_prime(parent, rpc.in->linear, rpc.in_len, &rpc.age);
-		qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+		if (!*cookie)
+			qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+		error = entries_end(rpc.in->linear, rpc.in_len, cookie);
 	}
 	qtfs_buf_put(rpc.in);
 	return error;
+}
+
+/* Fetches what is in @parent, which isn't large, and primes it. */
+static int names_fetch(struct dentry *parent)
+{
+	struct qtfs_file *qf = qtfs_open_quietly(parent);
+	unsigned int i;
+	u64 cookie = 0;
+	int more = 1;
+
+	if (IS_ERR(qf))
+		return PTR_ERR(qf);
+	for (i = 0; i < FETCH_BATCHES && more > 0; i++)
+		more = names_fetch_batch(parent, qf, &cookie);
+	qtfs_file_put(qtfs_session_of(parent->d_sb), qf);
+	return min(more, 0);
 }
 
 /*
@@ -226,6 +259,9 @@ void qtfs_dir_looked_up(struct dentry *parent)
 	if (size > LOOKUPS_SIZE || qtfs_uncached(dir) || !sbi->entry_ttl || !sbi->attr_ttl ||
 	    test_bit(QTFS_DIR_UNLISTED, &qi->dir_state))
 		return;
+	/* What this task asks for next is likely to be on its way. */
+	if (wait_on_bit(&qi->dir_state, QTFS_DIR_FETCHING, TASK_KILLABLE))
+		return;
 	/* Several at once may count less: no harm. */
 	if (time_before(jiffies, last + LOOKUPS_PAUSE))
 		lookups += READ_ONCE(qi->dir_lookups);
@@ -240,7 +276,7 @@ void qtfs_dir_looked_up(struct dentry *parent)
 	/* Whoever may not do it won't be able to a moment later. */
 	if (names_fetch(parent) && !fatal_signal_pending(current))
 		set_bit(QTFS_DIR_UNLISTED, &qi->dir_state);
-	clear_bit(QTFS_DIR_FETCHING, &qi->dir_state);
+	clear_and_wake_up_bit(QTFS_DIR_FETCHING, &qi->dir_state);
 }
 
 /* The next entry of the batch, NULL at its end, -EPROTO if the server's row is broken. */

@@ -61,6 +61,6 @@ long qtfsd_mounts_changed(void)
 /* @call has made @node, and entered it. */
 void qtfsd_place_check(const struct qtfsd_call *call, const struct qtfsd_node *node)
 {
-	if (call->stamp < READ_ONCE(call->session->mounts_stamp))
+	if (call->stamp < READ_ONCE(call->session->mounts_stamp) && concerned(node))
 		qtfsd_notify_place(call->session, node);
 }
