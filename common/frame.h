@@ -383,6 +383,12 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 	}
 	case QTFS_OP_OPEN_NAME:
 		return qtfs_flags_ok(((const struct qtfs_open_name *)body)->flags, 0, QTFS_O_MASK);
+	case QTFS_OP_OPEN_DIR: {
+		const struct qtfs_open_dir *open = (const struct qtfs_open_dir *)body;
+
+		return qtfs_flags_ok(open->flags, open->reserved, QTFS_O_MASK) &&
+		       qtfs_flags_ok(open->list, 0, QTFS_READDIR_ENTRIES);
+	}
 	case QTFS_OP_READ:
 		return !((const struct qtfs_read *)body)->reserved;
 	case QTFS_OP_WRITE: {

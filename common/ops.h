@@ -139,7 +139,10 @@ enum qtfs_name_kind {
 	X(46, UMOUNT, QTFS_HAS_NODE | QTFS_CHANGES, COMPONENT, NONE,	\
 	  sizeof(struct qtfs_umount), 0)				\
 	X(47, PROCESS, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
-	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep))
+	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep))	\
+	X(48, OPEN_DIR, QTFS_HAS_NODE | QTFS_DATA_IN | QTFS_CHANGES,	\
+	  NONE, NONE,							\
+	  sizeof(struct qtfs_open_dir), sizeof(struct qtfs_open_rep))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

@@ -433,6 +433,18 @@ struct qtfs_readdir {
 };
 QTFS_ASSERT(sizeof(struct qtfs_readdir) == 16);
 
+/*
+ * OPEN_DIR: OPEN of a directory, and READDIR from its beginning, in one.  The data is
+ * the whole directory, or nothing if that is longer than size, or couldn't be read.
+ */
+struct qtfs_open_dir {
+	__le32 flags;		/* QTFS_O_* */
+	__le32 size;		/* of data at most */
+	__le32 list;		/* QTFS_READDIR_* */
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_open_dir) == 16);
+
 /* qtfs_dirent.flags */
 #define QTFS_DIRENT_ENTRY	0x01	/* a qtfs_entry_rep follows the padded name */
 #define QTFS_DIRENT_LAST	0x02	/* the directory ends here: no need to ask again */

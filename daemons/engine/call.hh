@@ -75,6 +75,10 @@ inline int status_of(int result)
 // An O_PATH descriptor of @name in @directory, never of what a link leads to.
 int look_up(int directory, const char *name);
 
+// Adds to the answer all of directory @fd, which node 0 led to and which was opened just now,
+// as READDIR's @flags say; nothing if that is more than @size bytes.
+void list_whole(Call &call, int fd, std::uint32_t size, std::uint32_t flags);
+
 // The operations.  Each returns 0 or an errno, and leaves in the slot what
 // docs/design.md, section 4, says.
 
@@ -104,6 +108,7 @@ int exec_fsync(Call &call);
 int exec_fallocate(Call &call);
 int exec_lseek(Call &call);
 int exec_readdir(Call &call);
+int exec_open_dir(Call &call);
 
 int exec_getattr(Call &call);
 int exec_setattr(Call &call);

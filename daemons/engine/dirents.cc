@@ -76,6 +76,7 @@ std::optional<std::uint64_t> DirentRow::add(std::span<const std::byte> entries)
 
 void DirentRow::end()
 {
+  ended_ = true;
   if (!len_)
     return;
 

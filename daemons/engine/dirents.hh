@@ -44,6 +44,9 @@ public:
 
   std::size_t len() const { return len_; }
 
+  // Whether end() was said of it.
+  bool ended() const { return ended_; }
+
 private:
   std::span<std::byte> room_;
   std::uint64_t cookie_; // behind the last entry
@@ -51,6 +54,7 @@ private:
   std::size_t len_ = 0;      // bytes in use
   std::size_t wire_len_ = 0; // with what the module will add
   std::size_t last_ = 0;     // where the last entry begins
+  bool ended_ = false;
 };
 
 } // namespace qtfs::engine

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// OPEN and CREATE.
+// Opening, by node and by name.
 
 #include <array>
 #include <fcntl.h>
@@ -114,6 +114,17 @@ int exec_open(Call &call)
   const std::uint32_t flags = le(call.slot.body<qtfs_open>().flags);
 
   return reopen(call, call.slot.node(), flags, call.slot.path(0));
+}
+
+int exec_open_dir(Call &call)
+{
+  const qtfs_open_dir body = call.slot.body<qtfs_open_dir>();
+  const std::uint32_t flags = (le(body.flags) & ~QTFS_O_TRUNC) | QTFS_O_DIRECTORY;
+  const int status = reopen(call, call.slot.node(), flags, call.slot.path(0));
+
+  if (!status)
+    list_whole(call, call.slot.fd(), le(body.size), le(body.list));
+  return status;
 }
 
 // What isn't a file is the client's to go on with: it follows links by itself.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// READDIR.
+// READDIR, and what it has in common with OPEN_DIR.
 
 #include <algorithm>
 #include <dirent.h>
@@ -51,7 +51,25 @@ int fill(DirentRow &row, int fd)
   return 0;
 }
 
+// The module looks up what LOOKUP would be allowed to.
+DirentRow::Allows allows(Call &call, std::uint32_t flags)
+{
+  if (!(flags & QTFS_READDIR_ENTRIES))
+    return {};
+  return [&call](std::string_view name) {
+    return call.judge.allows(Section::Mount, child_path(call.slot.path(0), name));
+  };
+}
+
 } // namespace
+
+void list_whole(Call &call, int fd, std::uint32_t size, std::uint32_t flags)
+{
+  DirentRow row(call.slot.room(size), 0, allows(call, flags));
+
+  if (!fill(row, fd) && row.ended())
+    call.slot.set_data_len(row.len());
+}
 
 int exec_readdir(Call &call)
 {
@@ -65,13 +83,7 @@ int exec_readdir(Call &call)
   if (const int status = move_to(fd, cookie))
     return status;
 
-  // The module looks up what LOOKUP would be allowed to.
-  DirentRow::Allows allows;
-  if (le(body.flags) & QTFS_READDIR_ENTRIES)
-    allows = [&](std::string_view name) {
-      return call.judge.allows(Section::Mount, child_path(path, name));
-    };
-  DirentRow row(call.slot.room(le(body.size)), cookie, std::move(allows));
+  DirentRow row(call.slot.room(le(body.size)), cookie, allows(call, le(body.flags)));
   const int status = fill(row, fd);
   if (!status)
     call.slot.set_data_len(row.len());

@@ -34,6 +34,7 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
   table[QTFS_OP_CREATE] = exec_create;
   table[QTFS_OP_TMPFILE] = exec_tmpfile;
   table[QTFS_OP_OPEN_NAME] = exec_open_name;
+  table[QTFS_OP_OPEN_DIR] = exec_open_dir;
   table[QTFS_OP_OPEN_FIFO] = exec_open_fifo;
   table[QTFS_OP_READ] = exec_read;
   table[QTFS_OP_WRITE] = exec_write;

@@ -82,6 +82,7 @@ public:
   void set_data_len(std::size_t len) { raw_->data_len = static_cast<__u32>(len); }
   void set_flags(std::uint32_t flags) { raw_->reply_flags = flags; }
   void set_fd(Fd fd);
+  int fd() const { return reply_.get(); }
 
   // From here on the module takes it that something may have been changed.
   void executing() { set_state(QTFS_SLOT_EXECUTING); }

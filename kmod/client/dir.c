@@ -112,6 +112,19 @@ static void entries_prime(struct dentry *parent, const void *rows, u32 len,
 	count_primed(qtfs_sb(parent->d_sb), nr);
 }
 
+/* Takes over what @rpc brought of @parent, from its start or not, with @entries or without. */
+static void batch_came(struct dentry *parent, const struct qtfs_rpc *rpc, bool entries, bool start)
+{
+	struct inode *dir = d_inode(parent);
+
+	if (entries)
+		entries_prime(parent, rpc->in->linear, rpc->in_len, &rpc->age);
+	else
+		set_bit(QTFS_DIR_LISTED, &qtfs_i(dir)->dir_state);
+	if (start)
+		qtfs_listing_keep(dir, rpc->in->linear, rpc->in_len, &rpc->age);
+}
+
 /* Gives back the nodes in a batch that nobody waits for. */
 void qtfs_dirents_forget(struct qtfs_session *session, const void *rows, u32 len)
 {
@@ -140,6 +153,72 @@ static bool entries_known(struct inode *dir, struct qtfs_file *qf)
 	entries_drop(qf);
 	entries_set(qf, listing, listing->size, 0);
 	return true;
+}
+
+/* From which size on a directory is likely to be longer than what comes along with its open. */
+#define SMALL_DIR	(16 * 1024)
+/* How much a byte of it is on the wire, with the attributes of all. */
+#define SMALL_DIR_ROWS	16
+
+/*
+ * Whether all that is in the directory @file is wanted when it is opened: opendir(3) and its
+ * kin say O_NONBLOCK, who only wants the descriptor doesn't.
+ */
+static bool opens_to_read(struct inode *dir, const struct file *file)
+{
+	const struct qtfs_sb *sbi = qtfs_sb(dir->i_sb);
+	struct qtfs_buf *known;
+
+	if (!(file->f_flags & O_NONBLOCK) || sbi->cache != QTFS_CACHE_COHERENT ||
+	    !sbi->entry_ttl || qtfs_uncached(dir) || i_size_read(dir) > SMALL_DIR)
+		return false;
+	known = qtfs_listing_get(dir);
+	qtfs_buf_put(known);
+	return !known;
+}
+
+/* Opens a directory and reads it, if it's small.  It is kept for who reads it next. */
+static int open_and_read(struct inode *dir, struct file *file)
+{
+	u32 size = min_t(u32, max_t(u32, i_size_read(dir) * SMALL_DIR_ROWS, BATCH_MIN),
+			 qtfs_session_of(dir->i_sb)->max_data);
+	bool entries = wants_entries(dir, 0);
+	struct qtfs_open_dir body = {
+		.flags = cpu_to_le32(qtfs_open_flags(file) | QTFS_O_DIRECTORY),
+		.size = cpu_to_le32(size),
+		.list = cpu_to_le32(entries ? QTFS_READDIR_ENTRIES : 0),
+	};
+	struct qtfs_rpc rpc = {
+		.op = QTFS_OP_OPEN_DIR,
+		.body = &body,
+		.in = qtfs_buf_alloc(size, GFP_KERNEL),
+		.in_max = size,
+	};
+	int error = rpc.in ? 0 : -ENOMEM;
+
+	/* No change of our own comes between question and answer. */
+	if (!error)
+		error = down_read_killable(&dir->i_rwsem);
+	if (!error) {
+		error = qtfs_open_with(dir, file, &rpc);
+		if (!error && rpc.in_len)
+			batch_came(file_dentry(file), &rpc, entries, true);
+		inode_unlock_shared(dir);
+	}
+	qtfs_buf_put(rpc.in);
+	return error;
+}
+
+static int qtfs_dir_open(struct inode *inode, struct file *file)
+{
+	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file) | QTFS_O_DIRECTORY) };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_OPEN, .body = &body };
+
+	if (qtfs_open_again(inode, file))
+		return 0;
+	if (opens_to_read(inode, file))
+		return open_and_read(inode, file);
+	return qtfs_open_with(inode, file, &rpc);
 }
 
 /* Fetches the entries from @cookie on.  1: there are some, 0: the end. */
@@ -171,12 +250,7 @@ static int entries_fetch(struct file *file, u64 cookie)
 		qtfs_buf_put(rpc.in);
 		return error;
 	}
-	if (entries)
-		entries_prime(file_dentry(file), rpc.in->linear, rpc.in_len, &rpc.age);
-	else
-		set_bit(QTFS_DIR_LISTED, &qtfs_i(dir)->dir_state);
-	if (!cookie)
-		qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+	batch_came(file_dentry(file), &rpc, entries, !cookie);
 	entries_set(qf, rpc.in, rpc.in_len, cookie);
 	return 1;
 }
@@ -218,9 +292,7 @@ static int names_fetch_batch(struct dentry *parent, struct qtfs_file *qf, u64 *c
 		return -ENOMEM;
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
 	if (!error && rpc.in_len) {
-		entries_prime(parent, rpc.in->linear, rpc.in_len, &rpc.age);
-		if (!*cookie)
-			qtfs_listing_keep(dir, rpc.in->linear, rpc.in_len, &rpc.age);
+		batch_came(parent, &rpc, true, !*cookie);
 		error = entries_end(rpc.in->linear, rpc.in_len, cookie);
 	}
 	qtfs_buf_put(rpc.in);
@@ -348,7 +420,7 @@ static loff_t qtfs_dir_llseek(struct file *file, loff_t offset, int whence)
 }
 
 const struct file_operations qtfs_dir_ops = {
-	.open = qtfs_open,
+	.open = qtfs_dir_open,
 	.release = qtfs_release,
 	.read = generic_read_dir,
 	.iterate_shared = qtfs_iterate,

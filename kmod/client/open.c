@@ -123,35 +123,43 @@ static void may_defer(struct file *file, u64 node, const struct qtfs_age *age)
 	qtfs_file(file)->version = age->version;
 }
 
-int qtfs_open(struct inode *inode, struct file *file)
+/* Whether @file needs no request, as it was closed a moment ago. */
+bool qtfs_open_again(struct inode *inode, struct file *file)
 {
-	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file)) };
-	struct qtfs_open_rep rep;
-	struct qtfs_rpc rpc = {
-		.op = QTFS_OP_OPEN,
-		.dentry = file_dentry(file),
-		.body = &body,
-		.reply = &rep,
-	};
 	u64 number, epoch;
-	int error;
 
 	number = qtfs_dentry_node(file_dentry(file), &epoch);
 	file->private_data = qtfs_deferred_take(file, number);
-	if (file->private_data) {
-		qtfs_file_list(qtfs_session_of(inode->i_sb), qtfs_file(file), file);
-		return 0;
-	}
-	if (S_ISDIR(inode->i_mode))
-		body.flags |= cpu_to_le32(QTFS_O_DIRECTORY);
-	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
+	if (!file->private_data)
+		return false;
+	qtfs_file_list(qtfs_session_of(inode->i_sb), qtfs_file(file), file);
+	return true;
+}
+
+/* Opens @file with @rpc, which lacks only its dentry and reply. */
+int qtfs_open_with(struct inode *inode, struct file *file, struct qtfs_rpc *rpc)
+{
+	struct qtfs_open_rep rep;
+	int error;
+
+	rpc->dentry = file_dentry(file);
+	rpc->reply = &rep;
+	error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), rpc);
 	if (error)
 		return error;
-	qtfs_update_inode(inode, &rep.attr, &rpc.age);
-	error = qtfs_open_attach(file, &rep, &rpc.age);
+	qtfs_update_inode(inode, &rep.attr, &rpc->age);
+	error = qtfs_open_attach(file, &rep, &rpc->age);
 	if (!error)
-		may_defer(file, rpc.node, &rpc.age);
+		may_defer(file, rpc->node, &rpc->age);
 	return error;
+}
+
+int qtfs_open(struct inode *inode, struct file *file)
+{
+	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file)) };
+	struct qtfs_rpc rpc = { .op = QTFS_OP_OPEN, .body = &body };
+
+	return qtfs_open_again(inode, file) ? 0 : qtfs_open_with(inode, file, &rpc);
 }
 
 /* finish_open() calls it with the file attached already. */

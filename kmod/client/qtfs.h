@@ -536,6 +536,8 @@ void qtfs_devs_free(struct qtfs_sb *sbi);
 /* open.c */
 u32 qtfs_open_flags(const struct file *file);
 int qtfs_open(struct inode *inode, struct file *file);
+bool qtfs_open_again(struct inode *inode, struct file *file);
+int qtfs_open_with(struct inode *inode, struct file *file, struct qtfs_rpc *rpc);
 int qtfs_open_attach(struct file *file, const struct qtfs_open_rep *rep,
 		     const struct qtfs_age *age);
 int qtfs_open_finish(struct file *file, struct dentry *dentry, const struct qtfs_open_rep *rep,

@@ -174,6 +174,9 @@ void qtfs_reply_give_back(struct qtfs_request *req)
 		open = le64_to_cpu(rep->open);
 		break;
 	}
+	case QTFS_OP_OPEN_DIR:
+		open = le64_to_cpu(((const struct qtfs_open_rep *)req->reply)->open);
+		fallthrough;
 	case QTFS_OP_READDIR:
 		qtfs_dirents_forget(session, req->in->linear, req->in_len);
 		break;

@@ -70,6 +70,7 @@ static enum answer_kind answer_kind(unsigned int op)
 	case QTFS_OP_CREATE:
 	case QTFS_OP_TMPFILE:
 	case QTFS_OP_OPEN_NAME:
+	case QTFS_OP_OPEN_DIR:
 		return ANSWER_OPEN;
 	case QTFS_OP_READLINK:
 	case QTFS_OP_READ:
@@ -189,9 +190,22 @@ static int answer_create_node(struct qtfsd_call *call, const struct answer *answ
 	return 0;
 }
 
+/* Adds what the engine read of the directory that it opened. */
+static int answer_listed(struct qtfsd_call *call, const struct answer *answer)
+{
+	const struct qtfs_open_dir *args = call->args;
+	int error;
+
+	error = qtfsd_readdir_reply(call, &answer->file->f_path, le32_to_cpu(args->size),
+				    answer->data, answer->data_len, true);
+	/* The client will read it. */
+	return error == -ENOMEM ? 0 : error;
+}
+
 static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 {
-	bool create = qtfsd_call_op(call) != QTFS_OP_OPEN;
+	bool dir = qtfsd_call_op(call) == QTFS_OP_OPEN_DIR;
+	bool create = qtfsd_call_op(call) != QTFS_OP_OPEN && !dir;
 	const struct qtfs_open *args = call->args;
 	struct qtfs_open_rep *rep = &call->reply.open;
 	struct qtfsd_open *open;
@@ -203,9 +217,9 @@ static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 		return UNUSABLE;
 
 	memset(rep, 0, sizeof(*rep));
-	error = create ? answer_create_node(call, answer) : 0;
+	error = create ? answer_create_node(call, answer) : dir ? answer_listed(call, answer) : 0;
 	if (error)
-		return error;
+		return error == -EPROTO ? UNUSABLE : error;
 	error = qtfsd_attr_fill(&rep->attr, &answer->file->f_path,
 				!create && call->node[0]->attach_root);
 	if (error)
@@ -227,6 +241,7 @@ static int answer_open(struct qtfsd_call *call, const struct answer *answer)
 	return 0;
 
 forget:
+	qtfsd_listed_forget(call);
 	if (rep->node)
 		qtfsd_node_forget(call->session, le64_to_cpu(rep->node));
 	return error;
@@ -235,11 +250,13 @@ forget:
 static int answer_readdir(struct qtfsd_call *call, const struct answer *answer)
 {
 	const struct qtfs_readdir *args = call->args;
+	u32 size = le32_to_cpu(args->size);
 	int error;
 
 	if (!(args->flags & cpu_to_le32(QTFS_READDIR_ENTRIES)))
-		return copy_data(call, answer, 0, le32_to_cpu(args->size));
-	error = qtfsd_readdir_reply(call, answer->data, answer->data_len, answer->engine_alive);
+		return copy_data(call, answer, 0, size);
+	error = qtfsd_readdir_reply(call, &call->open->file->f_path, size, answer->data,
+				    answer->data_len, answer->engine_alive);
 	return error == -EPROTO ? UNUSABLE : error;
 }
 

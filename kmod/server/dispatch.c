@@ -49,6 +49,7 @@ static void clamp_size(struct qtfsd_call *call)
 	struct qtfs_readdir *readdir = call->args;
 	struct qtfs_getxattr *xattr = call->args;
 	struct qtfs_open_name *open_name = call->args;
+	struct qtfs_open_dir *open_dir = call->args;
 	struct qtfs_echo *echo = call->args;
 	__le32 *size;
 
@@ -64,6 +65,9 @@ static void clamp_size(struct qtfsd_call *call)
 		break;
 	case QTFS_OP_OPEN_NAME:
 		size = &open_name->size;
+		break;
+	case QTFS_OP_OPEN_DIR:
+		size = &open_dir->size;
 		break;
 	case QTFS_OP_GETXATTR:
 	case QTFS_OP_LISTXATTR:

@@ -214,6 +214,7 @@ static int receive_call(struct qtfsd_peer *peer, struct qtfsd_call *call, bool n
 		call_begin(call, no_memory);
 		return 0;
 	case QTFSD_CLAIM_KEPT:
+		qtfsd_listed_forget(call);
 		qtfsd_reply_again(call);
 		return 0;
 	case QTFSD_CLAIM_RUNS:

@@ -121,7 +121,7 @@ struct qtfsd_data {
 	u8 bytes[];
 };
 
-/* Numbers of nodes in the data of a READDIR's reply. */
+/* Numbers of nodes in the data of a reply to READDIR or OPEN_DIR. */
 struct qtfsd_listed {
 	unsigned int nr;
 	u64 nodes[];
@@ -600,7 +600,8 @@ int qtfsd_answer_commit(struct qtfsd_call *call, const struct qtfsd_channel *cha
 			const struct qtfs_slot *mem, bool engine_alive);
 
 /* readdir.c */
-int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool engine_alive);
+int qtfsd_readdir_reply(struct qtfsd_call *call, const struct path *dir, u32 size,
+			const void *row, u32 len, bool engine_alive);
 
 /* process.c */
 bool qtfsd_process_signals(const struct qtfs_process *args);

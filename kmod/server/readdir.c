@@ -27,9 +27,9 @@
 #include <linux/slab.h>
 
 /* Makes a node of @name in the directory @dir, and fills in what the reply says of it. */
-static int entry_fill(struct qtfsd_call *call, const char *name, struct qtfs_entry_rep *rep)
+static int entry_fill(struct qtfsd_call *call, const struct path *dir, const char *name,
+		      struct qtfs_entry_rep *rep)
 {
-	const struct path *dir = &call->open->file->f_path;
 	struct qtfsd_node *node;
 	struct file *file;
 	struct path path;
@@ -54,7 +54,8 @@ static int entry_fill(struct qtfsd_call *call, const char *name, struct qtfs_ent
 }
 
 /* Adds what can be told of the name of @entry, which is the last one, if there is room. */
-static u32 entry_add(struct qtfsd_call *call, struct qtfs_dirent *entry, u32 left)
+static u32 entry_add(struct qtfsd_call *call, const struct path *dir, struct qtfs_dirent *entry,
+		     u32 left)
 {
 	struct qtfs_entry_rep *rep = (void *)qtfs_dirent_entry(entry);
 	u32 len = le16_to_cpu(entry->name_len);
@@ -63,7 +64,7 @@ static u32 entry_add(struct qtfsd_call *call, struct qtfs_dirent *entry, u32 lef
 	memcpy(name, entry + 1, len);
 	name[len] = '\0';
 	if (left < sizeof(*rep) || !qtfs_name_ok(QTFS_NAME_COMPONENT, name, len) ||
-	    entry_fill(call, name, rep)) {
+	    entry_fill(call, dir, name, rep)) {
 		entry->flags &= ~QTFS_DIRENT_ENTRY;
 		return 0;
 	}
@@ -123,13 +124,13 @@ void qtfsd_listed_forget(struct qtfsd_call *call)
 }
 
 /*
- * Makes the reply's data of the engine's row of @len bytes at @row.  Returns 0,
- * -ENOMEM, or -EPROTO if the row is broken.
+ * Makes the reply's data, of @size bytes at most, of the engine's row of @len bytes at
+ * @row, which is of the directory @dir.  Returns 0, -ENOMEM, or -EPROTO if the row is
+ * broken.
  */
-int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool engine_alive)
+int qtfsd_readdir_reply(struct qtfsd_call *call, const struct path *dir, u32 size,
+			const void *row, u32 len, bool engine_alive)
 {
-	const struct qtfs_readdir *args = call->args;
-	u32 size = le32_to_cpu(args->size);
 	struct qtfs_dirent *entry;
 	u32 at, to = 0, step;
 
@@ -153,7 +154,7 @@ int qtfsd_readdir_reply(struct qtfsd_call *call, const void *row, u32 len, bool 
 			entry->flags &= ~QTFS_DIRENT_ENTRY;
 		to += step;
 		if (entry->flags & QTFS_DIRENT_ENTRY)
-			to += entry_add(call, entry, size - to);
+			to += entry_add(call, dir, entry, size - to);
 		if (!qtfs_dirent_size(entry, call->reply_data + to - (void *)entry))
 			goto broken;
 		cond_resched();

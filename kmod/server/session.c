@@ -478,6 +478,8 @@ enum qtfsd_claim qtfsd_session_claim(struct qtfsd_session *session, struct qtfsd
 			redirect(slot->call, call);
 	} else if (seq && seq == slot->seq && slot->kept.hdr.magic) {
 		claim = QTFSD_CLAIM_KEPT;
+		/* It comes without data this time. */
+		swap(call->listed, slot->listed);
 		memcpy(&call->reply, &slot->kept, sizeof(slot->kept));
 		if (slot->data) {
 			refcount_inc(&slot->data->ref);
@@ -542,7 +544,7 @@ void qtfsd_session_unclaim(struct qtfsd_session *session, struct qtfsd_call *cal
 	if (slot->call == call) {
 		slot->call = NULL;
 		swap(slot->listed, call->listed);
-		/* OPEN_NAME changes something, and its data can be read again. */
+		/* OPEN_NAME and OPEN_DIR change something, and their data can be read again. */
 		if (replied && (!call->reply_len || call->kept ||
 				(call->info->flags & QTFS_CHANGES)) &&
 		    !qtfs_fault(QTFS_FAULT_FORGET, qtfsd_call_op(call), NULL))

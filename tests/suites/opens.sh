@@ -135,6 +135,48 @@ while e := libc.readdir(d):
 print(len(first) + len(rest), rest == again)
 PY
 )" "5 True"
+
+# Small ones come along with opendir(3), and are what they are when they are read.
+by_hand() { # COMMAND, between opendir(3) and readdir(3) of $M/dir
+	python3 - $M/dir "$1" <<'PY'
+import ctypes, subprocess, sys
+libc = ctypes.CDLL(None)
+libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+libc.readdir.argtypes = [ctypes.c_void_p]
+d = libc.opendir(sys.argv[1].encode())
+subprocess.run(sys.argv[2], shell=True, check=True)
+names = []
+while e := libc.readdir(d):
+    names.append(ctypes.string_at(e + 19).decode())
+print(*sorted(n for n in names if n not in (".", "..")))
+PY
+}
+umount_qtfs $M && mount_qtfs -o $LASTING $D $M
+stat $M/dir >/dev/null
+costs "a directory is read by one request" 1 ls $M/dir
+is "and all of it is there" "$(tr '\n' ' ' <"$SCRATCH/out")" "b c z "
+touch $M/dir/changed
+is "what is made after opendir is read" "$(by_hand "touch $M/dir/late")" "b c changed late z"
+rm $M/dir/late
+is "what is removed after it isn't" "$(by_hand "rm $M/dir/changed")" "b c z"
+S "touch $D/dir/theirs"
+wait_for 2 lists "b c theirs z "
+touch $M/dir/late
+S "rm $D/dir/theirs"
+wait_for 2 lists "b c late z "
+rm $M/dir/late
+touch $M/dir/x && rm $M/dir/x
+before=$(requests OPEN)
+exec 5<$M/dir
+is "who wants the descriptor gets that alone" $(($(requests OPEN) - before)) 1
+exec 5<&-
+if S "[ -e /sys/kernel/debug/qtfs_server/fault ]"; then
+	touch $M/dir/x && rm $M/dir/x
+	S "echo exec_then_drop_reply op=OPEN_DIR count=1 >/sys/kernel/debug/qtfs_server/fault"
+	is "if the reply gets lost, it is read afterwards" "$(names $M/dir)" "b c z "
+	S "echo clear >/sys/kernel/debug/qtfs_server/fault"
+fi
+
 fails_with "one that is not for all is not shown to all" EACCES bash -c "chmod 700 $M/dir && ls $M/dir >/dev/null && ${MINE[*]} ls $M/dir"
 rm -rf $M/dir
 fails_with "one that is gone isn't listed" ENOENT ls $M/dir

@@ -187,6 +187,33 @@ TEST_F(Readdir, SaysWhatMayBeLookedUp)
     EXPECT_EQ(entry.flags & QTFS_DIRENT_ENTRY, 0u);
 }
 
+// All of a directory comes with its open, or nothing does.
+TEST_F(Readdir, ComesWithOpen)
+{
+  make_entries(yes(), 3);
+  const auto open = [&](const std::string &node, std::uint32_t size, std::uint32_t list = 0) {
+    slot_.request(QTFS_OP_OPEN_DIR).node(node).body(qtfs_open_dir{0, le(size), le(list), 0});
+    return run(slot_);
+  };
+
+  ASSERT_EQ(open(yes(), 4096), 0);
+  EXPECT_EQ(listed().size(), names_.size());
+  EXPECT_EQ(listed().back().flags, QTFS_DIRENT_LAST);
+  ASSERT_EQ(open(yes(), 4096, QTFS_READDIR_ENTRIES), 0);
+  EXPECT_EQ(listed().size(), names_.size());
+  EXPECT_EQ(listed().back().flags & QTFS_DIRENT_LAST, QTFS_DIRENT_LAST);
+  ASSERT_EQ(open(yes(), 100), 0);
+  EXPECT_EQ(slot_.reply_data(), "");
+  EXPECT_GE(slot_.reply_fd(), 0);
+  ASSERT_EQ(open(yes(), 0), 0);
+  EXPECT_EQ(slot_.reply_data(), "");
+
+  EXPECT_EQ(open(yes("0"), 4096), ENOTDIR);
+  use_whitelist(everything_but("Readdir", "/"));
+  EXPECT_EQ(open(yes(), 4096), EACCES);
+  EXPECT_EQ(slot_.reply_data(), "");
+}
+
 TEST_F(Readdir, TellsErrors)
 {
   write_file(yes("a-longer-name"), "");

@@ -252,6 +252,12 @@ static std::vector<Operation> operations()
      [](FakeSlot &slot, const std::string &at) {
        slot.open(at + "/dir", O_RDONLY, QTFS_O_DIRECTORY).body(qtfs_readdir{0, le(__u32{4096}), 0});
      }},
+    {"OpenDir",
+     QTFS_OP_OPEN_DIR,
+     {Section::Readdir},
+     [](FakeSlot &slot, const std::string &at) {
+       slot.node(at + "/dir").body(qtfs_open_dir{0, le(__u32{4096}), 0, 0});
+     }},
     {"CreateToRead",
      QTFS_OP_CREATE,
      {Section::Open, Section::Read, Section::Create},

@@ -118,7 +118,8 @@ private:
   std::string fifo();
   std::string read();
   std::string written();
-  std::string row();
+  std::string row(std::uint64_t directory, const qtfs_readdir &asked);
+  std::string opened_dir();
   std::string lock();
   std::string xattr();
   std::string by_name();
@@ -228,15 +229,14 @@ std::string Answer::written()
   return with(bytes_of(rep));
 }
 
-std::string Answer::row()
+std::string Answer::row(std::uint64_t directory, const qtfs_readdir &asked)
 {
-  const auto asked = body<qtfs_readdir>();
   const std::uint64_t first = le(asked.cookie);
   std::string row;
 
   for (std::uint64_t i = first; i < served_names.size(); i++) {
     const std::string_view name = served_names[i];
-    const std::uint64_t number = child(open(), name);
+    const std::uint64_t number = child(directory, name);
     qtfs_dirent entry{};
     entry.ino = le(__u64{number >> 4 | 1});
     entry.cookie = le(__u64{i + 1});
@@ -252,7 +252,15 @@ std::string Answer::row()
       break;
     row += whole;
   }
-  return with({}, row);
+  return row;
+}
+
+std::string Answer::opened_dir()
+{
+  const auto asked = body<qtfs_open_dir>();
+
+  return opened(node(), false,
+                row(node(), {.cookie = 0, .size = asked.size, .flags = asked.list}));
 }
 
 std::string Answer::lock()
@@ -316,7 +324,7 @@ std::string Answer::by_open()
   case QTFS_OP_WRITE:
     return written();
   case QTFS_OP_READDIR:
-    return row();
+    return with({}, row(open(), body<qtfs_readdir>()));
   case QTFS_OP_LOCK:
     return lock();
   case QTFS_OP_LSEEK:
@@ -350,6 +358,8 @@ std::string Answer::make()
     return attributes(node());
   case QTFS_OP_OPEN:
     return opened(node(), false);
+  case QTFS_OP_OPEN_DIR:
+    return opened_dir();
   case QTFS_OP_OPEN_FIFO:
     return fifo();
   case QTFS_OP_READLINK:

@@ -292,6 +292,10 @@ int Worker::carry_out(unsigned op)
     return look_up();
   case QTFS_OP_OPEN:
     return open_node();
+  case QTFS_OP_OPEN_DIR: {
+    const int status = open_node();
+    return status ? status : read_row();
+  }
   case QTFS_OP_CREATE:
   case QTFS_OP_OPEN_NAME:
   case QTFS_OP_TMPFILE:

@@ -100,6 +100,7 @@ std::string judge_body(unsigned op, std::string_view body)
   case QTFS_OP_CREATE:
   case QTFS_OP_TMPFILE:
   case QTFS_OP_OPEN_NAME:
+  case QTFS_OP_OPEN_DIR:
   case QTFS_OP_OPEN_FIFO: {
     const auto rep = value_of<qtfs_open_rep>(body);
     return !rep.reserved && clean(rep.attr) ? "" : "an open's reserved fields";

@@ -186,6 +186,11 @@ std::string body_of(Random &random, unsigned op, const Objects &objects)
       qtfs_open{.flags = le32((flags(QTFS_O_MASK) & ~3u) | random.below(4)), .mode = mode(random)});
   case QTFS_OP_OPEN_NAME:
     return bytes_of(qtfs_open_name{.flags = le32(random.below(4)), .size = size(random)});
+  case QTFS_OP_OPEN_DIR:
+    return bytes_of(qtfs_open_dir{.flags = le32(random.below(2) * QTFS_O_DIRECTORY),
+                                  .size = size(random),
+                                  .list = flags(QTFS_READDIR_ENTRIES),
+                                  .reserved = 0});
   case QTFS_OP_OPEN_FIFO:
     return bytes_of(
       qtfs_open_fifo{.wait = le64(random.below(20)),
