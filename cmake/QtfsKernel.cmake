@@ -58,7 +58,7 @@ qtfs_kernel_release("${utsrelease}" QTFS_KERNEL_RELEASE)
 message(STATUS "Kernel modules for ${QTFS_KERNEL_RELEASE} (${QTFS_KDIR})")
 
 set(kmod_build "${PROJECT_BINARY_DIR}/kmod")
-set(kmod_args "KDIR=${QTFS_KDIR}" "BUILD=${kmod_build}")
+set(kmod_args "KDIR=${QTFS_KDIR}" "BUILD=${kmod_build}" "QTFS_RELEASE=${QTFS_RELEASE}")
 if(QTFS_WERROR)
   list(APPEND kmod_args QTFS_WERROR=y)
 endif()

@@ -15,7 +15,15 @@ check_pie_supported(LANGUAGES CXX)
 
 # What every target of ours is compiled and linked with.
 add_library(qtfs_flags INTERFACE)
-target_compile_definitions(qtfs_flags INTERFACE _GNU_SOURCE QTFS_RELEASE="${PROJECT_VERSION}")
+target_compile_definitions(qtfs_flags INTERFACE _GNU_SOURCE)
+# A header, as few files tell it: a new release compiles those anew, and no others.
+file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/release.hh" CONTENT
+"// SPDX-License-Identifier: GPL-2.0
+#ifndef QTFS_RELEASE
+#define QTFS_RELEASE \"${QTFS_RELEASE}\"
+#endif
+")
+target_include_directories(qtfs_flags INTERFACE "${PROJECT_BINARY_DIR}/generated")
 target_compile_options(qtfs_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2
   -Wimplicit-fallthrough -Wundef

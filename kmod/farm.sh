@@ -26,11 +26,7 @@ link() # module directory...
 	ln -sfn "$source/compat/include" "$module/include"
 	for dir in "$@"; do
 		mkdir -p "$module/$dir"
-		for file in "$source/$dir"/*.[ch]; do
-			if test -e "$file"; then
-				ln -sfn "$file" "$module/$dir/"
-			fi
-		done
+		ln -sf "$source/$dir"/*.[ch] "$module/$dir/"
 	done
 	find "$module" -xtype l -delete
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include "commands.hh"
+#include "release.hh"
 
 #include <optional>
 #include <spdlog/spdlog.h>

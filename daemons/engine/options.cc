@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli.hh"
+#include "release.hh"
 
 namespace qtfs::engine {
 

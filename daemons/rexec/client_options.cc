@@ -6,6 +6,7 @@
 
 #include "cli.hh"
 #include "message.hh"
+#include "release.hh"
 
 namespace qtfs::rexec {
 

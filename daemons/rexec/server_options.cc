@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli.hh"
+#include "release.hh"
 #include "socket.hh"
 
 namespace qtfs::rexec {

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "logging.hh"
+#include "release.hh"
 
 namespace qtfs::uds {
 

@@ -151,4 +151,5 @@ static void __exit qtfs_exit(void)
 module_init(qtfs_init);
 module_exit(qtfs_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(QTFS_RELEASE);
 MODULE_DESCRIPTION("qtfs client: another machine's files");

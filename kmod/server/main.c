@@ -196,3 +196,4 @@ module_exit(qtfsd_exit);
 MODULE_AUTHOR("The qtfs authors");
 MODULE_DESCRIPTION("qtfs server");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(QTFS_RELEASE);

@@ -47,7 +47,7 @@ make_image() (
 check "an image" make_image || exit
 
 # The blocks of the guide, in their order: who executes it, then the commands.
-awk -v out="$SCRATCH/block" '/^```sh / { file = sprintf("%s%02d.%s", out, ++n, $2); next } /^```/ { file = "" } file { print >file }' "$GUIDE"
+awk -v out="$SCRATCH/block" -f "$(dirname "$0")/blocks.awk" "$GUIDE"
 is "the guide's blocks" "$(cd "$SCRATCH" && echo block*.host | wc -w) $(cd "$SCRATCH" && echo block*.client | wc -w)" "4 6"
 SERVER_STARTED=1
 end_suite() {

@@ -9,6 +9,7 @@
 #include "health.hh"
 #include "model.hh"
 #include "options.hh"
+#include "release.hh"
 #include "report.hh"
 #include "snapshot.hh"
 #include "text.hh"
@@ -28,6 +29,7 @@ protected:
   {
     file("/sys/module/qtfs/parameters/qtfs_log_level", "WARN\n");
     file("/sys/module/qtfs_server/parameters/qtfs_log_level", "INFO\n");
+    file("/sys/module/qtfs_server/version", QTFS_RELEASE "\n");
     file("/sys/kernel/debug/qtfs/log", "NONE ERROR [WARN] INFO DEBUG\n");
     file("/sys/fs/qtfs/2/state", "connected\n");
     file("/sys/fs/qtfs/2/transport", "tcp 10.0.0.1:12345\n");
@@ -123,6 +125,9 @@ TEST_F(Tree, HealthTellsWhatToLookAt)
   EXPECT_TRUE(mentions(examine(now, engine, {good}, true, proxy), "10.0.0.2:12121", true));
   proxy.problem = "it doesn't answer";
   EXPECT_TRUE(mentions(examine(now, engine, {good}, true, proxy), "doesn't answer", true));
+  now.releases["qtfs"] = "0.0.1";
+  EXPECT_TRUE(mentions(examine(now, engine, {good}, true), "qtfs 0.0.1 is loaded", false));
+  now.releases.clear();
   now.fstab = {now.mounts[0].points.at(0)};
   EXPECT_TRUE(examine(now, engine, {good}, true).empty());
   now.fstab.emplace_back("/mnt/gone");

@@ -4,6 +4,7 @@
 
 #include "check.hh"
 #include "cli.hh"
+#include "release.hh"
 
 namespace qtfs::qtcfg {
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fmt/format.h>
 
+#include "release.hh"
 #include "text.hh"
 
 namespace qtfs::qtinfo {
@@ -67,6 +68,18 @@ void examine_proxy(const Proxy &proxy, std::vector<Finding> &findings)
                         "does the one there run? are address and port right? qtinfo -u"});
 }
 
+// An upgrade leaves a module that is in use as it is.
+void examine_releases(const Model &model, std::vector<Finding> &findings)
+{
+  for (const auto &[module, release] : model.releases)
+    if (release != QTFS_RELEASE)
+      findings.push_back(
+        {false, fmt::format("{} {} is loaded, {} is installed", module, release, QTFS_RELEASE),
+         module == "qtfs" ? "it runs after umount, modprobe -r qtfs, mount; or after a reboot"
+                          : "it runs after systemctl stop qtfs-engine, modprobe -r qtfs_server, "
+                            "systemctl start qtfs-engine; or after a reboot"});
+}
+
 void examine_mount(const Mount &mount, std::vector<Finding> &findings)
 {
   if (mount.state != "connected" && !mount.state.empty())
@@ -114,6 +127,7 @@ std::vector<Finding> examine(const Model &model, const std::optional<Engine> &en
   for (const Ping &ping : pings)
     examine_ping(ping, findings);
   examine_fstab(model, findings);
+  examine_releases(model, findings);
   if (proxy)
     examine_proxy(*proxy, findings);
   if (!model.in_flight.empty() && model.in_flight.front().age_ms >= long_ms) {

@@ -19,6 +19,7 @@
 #include "control.hh"
 #include "options.hh"
 #include "ping.hh"
+#include "release.hh"
 #include "report.hh"
 #include "write_all.hh"
 

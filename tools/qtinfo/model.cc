@@ -218,6 +218,10 @@ Model read_model(const Snapshot &snapshot)
       file_of(snapshot, std::string("/sys/module/") + module + "/parameters/qtfs_log_level");
     if (!level.empty())
       model.log_levels[module] = first_line(level);
+    const std::string release =
+      file_of(snapshot, std::string("/sys/module/") + module + "/version");
+    if (!release.empty())
+      model.releases[module] = first_line(release);
   }
   model.client = model.log_levels.contains("qtfs");
   model.server = model.log_levels.contains("qtfs_server");

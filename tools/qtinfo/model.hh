@@ -91,6 +91,7 @@ struct Model {
   std::vector<OpStat> server_ops;
   std::vector<Slab> slabs;
   std::map<std::string, std::string> log_levels; // by module
+  std::map<std::string, std::string> releases;   // of the modules that are loaded
 };
 
 Model read_model(const Snapshot &snapshot);

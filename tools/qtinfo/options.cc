@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli.hh"
+#include "release.hh"
 
 namespace qtfs::qtinfo {
 

@@ -3,6 +3,7 @@
 #include "options.hh"
 
 #include "cli.hh"
+#include "release.hh"
 
 namespace qtfs::qtrun {
 

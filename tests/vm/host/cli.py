@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path, PurePosixPath
 
-from . import cache, image, initramfs, kernel, qmp, rig, run, stage, suites
+from . import cache, image, initramfs, kernel, qmp, rig, run, stage, suites, system
 from .cache import RigError, say
 from .rig import Rig
 
@@ -110,6 +110,15 @@ def dump(args):
                 protocol=f"file:{Path(args.file).resolve()}")
 
 
+def native(args):
+    """What is compiled by this machine's processor needs no guest's time: folders are where it can be left."""
+    k = kernel.get()
+    layers = [image.get(), system.get(k), k.modules_image()]
+    with tempfile.TemporaryDirectory(dir=cache.ROOT) as work:
+        said = system.native(layers, work, args.script, [Path(folder).resolve() for folder in args.folder])
+    print(said, end="")
+
+
 def kill(args):
     Rig(args.name).guest(args.role).process.kill()
 
@@ -185,6 +194,8 @@ def parser():
     p.add_argument("--console", action="store_true", help="its console since it was made, all boots")
     p = sub("down", down, "power off")
     p.add_argument("name", nargs="+")
+    p = sub("native", native, "run a line of bash without a guest, in the root of a whole system", "script")
+    p.add_argument("folder", nargs="*", help="is below /tmp there, and keeps what is written")
     sub("kill", kill, "cut the power of a guest", "name", "role")
     sub("boot", boot, "boot a guest again, on the same disk", "name", "role")
     sub("dump", dump, "the memory of a guest in a file, for crash or gdb", "name", "role", "file")

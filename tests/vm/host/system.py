@@ -79,9 +79,13 @@ def get(kernel):
                 apt-get -q -y install --no-install-recommends {' '.join(packages)} /tmp/debs/*.deb
                 # Whoever installs something in a guest gets all of it, other than the image's packages.
                 rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap
-                # DKMS may find in here what was compiled natively.
-                for gcc in gcc gcc-12; do ln -sf /usr/bin/ccache /usr/local/bin/$gcc; done
-                printf '%s\\n' 'cache_dir = /var/cache/ccache' 'compiler_check = content' >/etc/ccache.conf
+                # DKMS may find in here what was compiled natively. Packages' scripts look for compilers in /usr/bin alone,
+                # and have another locale.
+                gcc=$(readlink -f /usr/bin/gcc-12)
+                rm /usr/bin/gcc-12
+                printf '%s\\n' '#!/bin/sh' "exec /usr/bin/ccache $gcc "'"$@"' >/usr/bin/gcc-12
+                chmod 755 /usr/bin/gcc-12
+                printf '%s\\n' 'cache_dir = /var/cache/ccache' 'compiler_check = content' 'sloppiness = locale' >/etc/ccache.conf
                 apt-get -q clean
                 rm -rf /var/lib/apt/lists/*
                 """, [debs])
