@@ -259,8 +259,7 @@ std::string Answer::opened_dir()
 {
   const auto asked = body<qtfs_open_dir>();
 
-  return opened(node(), false,
-                row(node(), {.cookie = 0, .size = asked.size, .flags = asked.list}));
+  return opened(node(), false, row(node(), {.cookie = 0, .size = asked.size, .flags = asked.list}));
 }
 
 std::string Answer::lock()
