@@ -139,7 +139,9 @@ enum qtfs_name_kind {
 	X(46, UMOUNT, QTFS_HAS_NODE | QTFS_CHANGES, COMPONENT, NONE,	\
 	  sizeof(struct qtfs_umount), 0)				\
 	X(47, PROCESS, QTFS_HAS_NODE | QTFS_CHANGES, NONE, NONE,	\
-	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep))
+	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep)) \
+	X(48, TERMINAL, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_terminal), sizeof(struct qtfs_terminal))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where
