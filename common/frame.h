@@ -325,6 +325,24 @@ static inline int qtfs_mount_ok(const struct qtfs_mount *body)
 }
 
 /* What is wanted of a process, and nothing beside. */
+static inline int qtfs_terminal_ok(const struct qtfs_terminal *body)
+{
+	__u32 what = qtfs_le32(body->what);
+	int modes = body->iflag || body->oflag || body->cflag || body->lflag || body->line;
+	int size = body->rows || body->columns || body->xpixel || body->ypixel;
+	__u32 i, most = 0;
+
+	for (i = 0; i < QTFS_TERMINAL_CC; i++)
+		modes = modes || body->cc[i];
+	if (what == QTFS_TERMINAL_SET || what == QTFS_TERMINAL_FLUSH)
+		most = 2;
+	else if (what == QTFS_TERMINAL_QUEUED)
+		most = 1;
+	return !body->reserved && what && what <= QTFS_TERMINAL_QUEUED &&
+	       qtfs_le32(body->arg) <= most && (!modes || what == QTFS_TERMINAL_SET) &&
+	       (!size || what == QTFS_TERMINAL_SET_SIZE);
+}
+
 static inline int qtfs_process_ok(const struct qtfs_process *body)
 {
 	__u32 what = qtfs_le32(body->what);
@@ -429,6 +447,8 @@ static inline int qtfs_body_ok(unsigned int op, const void *body)
 		return qtfs_flags_ok(fifo->flags, 0, QTFS_O_MASK) &&
 		       qtfs_le32(fifo->step) <= QTFS_FIFO_CANCEL;
 	}
+	case QTFS_OP_TERMINAL:
+		return qtfs_terminal_ok((const struct qtfs_terminal *)body);
 	case QTFS_OP_POLL:
 		return qtfs_flags_ok(((const struct qtfs_poll *)body)->flags, 0, QTFS_POLL_WATCH);
 	case QTFS_OP_FILEATTR_SET: {

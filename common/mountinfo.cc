@@ -3,7 +3,9 @@
 #include "mountinfo.hh"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <sstream>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "read_all.hh"
@@ -60,6 +62,17 @@ std::vector<MountInfo> read_mountinfo()
   const Result<std::string> text = read_file("/proc/self/mountinfo");
 
   return text ? parse_mountinfo(*text) : std::vector<MountInfo>();
+}
+
+bool is_on_qtfs(int fd, const std::vector<MountInfo> &mounts)
+{
+  struct statx st;
+
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) != 0 ||
+      !(st.stx_mask & STATX_MNT_ID))
+    return false;
+  const auto mount = std::ranges::find(mounts, st.stx_mnt_id, &MountInfo::id);
+  return mount != mounts.end() && mount->type == "qtfs";
 }
 
 } // namespace qtfs

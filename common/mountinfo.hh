@@ -32,6 +32,10 @@ std::vector<MountInfo> parse_mountinfo(const std::string &text);
 // This process's.
 std::vector<MountInfo> read_mountinfo();
 
+// Whether an open file is on a mount of qtfs.  The type that statfs(2) tells is the server's
+// file system's, so the list has to say it.
+bool is_on_qtfs(int fd, const std::vector<MountInfo> &mounts);
+
 } // namespace qtfs
 
 #endif

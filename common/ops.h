@@ -142,7 +142,9 @@ enum qtfs_name_kind {
 	  sizeof(struct qtfs_process), sizeof(struct qtfs_process_rep))	\
 	X(48, OPEN_DIR, QTFS_HAS_NODE | QTFS_DATA_IN | QTFS_CHANGES,	\
 	  NONE, NONE,							\
-	  sizeof(struct qtfs_open_dir), sizeof(struct qtfs_open_rep))
+	  sizeof(struct qtfs_open_dir), sizeof(struct qtfs_open_rep))	\
+	X(49, TERMINAL, QTFS_HAS_OPEN | QTFS_CHANGES, NONE, NONE,	\
+	  sizeof(struct qtfs_terminal), sizeof(struct qtfs_terminal))
 
 /*
  * LOOKUP's second node is the one that the client knows under that name: where

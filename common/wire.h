@@ -352,6 +352,38 @@ struct qtfs_open_name {
 QTFS_ASSERT(sizeof(struct qtfs_open_name) == 8);
 
 /*
+ * TERMINAL: what is no data of a terminal.  Modes have the numbers of Linux's
+ * asm-generic/termbits.h; what isn't meant by `what` is 0, in both directions.
+ */
+enum qtfs_terminal_what {
+	QTFS_TERMINAL_GET = 1,		/* the modes */
+	QTFS_TERMINAL_SET = 2,		/* arg: 0 now, 1 when all is written, 2 and drop input */
+	QTFS_TERMINAL_GET_SIZE = 3,
+	QTFS_TERMINAL_SET_SIZE = 4,
+	QTFS_TERMINAL_FLUSH = 5,	/* arg: 0 input, 1 output, 2 both */
+	QTFS_TERMINAL_QUEUED = 6,	/* arg: 0 input, 1 output; the reply's arg: bytes */
+};
+
+#define QTFS_TERMINAL_CC	19
+
+struct qtfs_terminal {
+	__le32 what;		/* QTFS_TERMINAL_* */
+	__le32 arg;
+	__le32 iflag;
+	__le32 oflag;
+	__le32 cflag;
+	__le32 lflag;
+	__le16 rows;
+	__le16 columns;
+	__le16 xpixel;
+	__le16 ypixel;
+	__u8 line;
+	__u8 cc[QTFS_TERMINAL_CC];
+	__le32 reserved;
+};
+QTFS_ASSERT(sizeof(struct qtfs_terminal) == 56);
+
+/*
  * OPEN_FIFO: what has to be waited for is answered at once with
  * QTFS_OPENED_WAITING; when the wait is over, an event with its number tells the
  * client to ask again.  What a FIFO's open answers with EAGAIN is waited for by POLL.

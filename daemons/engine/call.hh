@@ -126,6 +126,8 @@ int exec_umount(Call &call);
 
 int exec_process(Call &call);
 
+int exec_terminal(Call &call);
+
 } // namespace qtfs::engine
 
 #endif

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <fcntl.h>
+#include <linux/major.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "call.hh"
@@ -25,9 +27,9 @@ constexpr auto native_flags = std::to_array<std::pair<std::uint32_t, int>>({
   {QTFS_O_NOATIME, O_NOATIME},
 });
 
-// This machine's numbers for @flags; never O_CREAT.  Terminals aren't opened,
-// and O_NOCTTY says so; O_NONBLOCK because some regular files of /proc and
-// tracefs would keep a thread waiting for as long as they have nothing to say.
+// This machine's numbers for @flags; never O_CREAT.  A terminal isn't to become the
+// engine's, hence O_NOCTTY; O_NONBLOCK because it, and some regular files of /proc and
+// tracefs, would keep a thread waiting for as long as they have nothing to say.
 int to_native(std::uint32_t flags)
 {
   int native = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_LARGEFILE;
@@ -39,9 +41,18 @@ int to_native(std::uint32_t flags)
   return native;
 }
 
+// The other side of a pseudo terminal.
+bool is_terminal(const struct stat &st)
+{
+  constexpr unsigned majors = 8; // that one and the following
+
+  return major(st.st_rdev) >= UNIX98_PTY_SLAVE_MAJOR &&
+         major(st.st_rdev) < UNIX98_PTY_SLAVE_MAJOR + majors;
+}
+
 // Opens the object of an O_PATH descriptor, and nothing else: what it is can't
 // change any more.
-int reopen(Call &call, int fd, std::uint32_t flags, std::string_view path)
+int reopen(Call &call, int fd, std::uint32_t flags, std::string_view path, bool terminals = false)
 {
   struct stat st;
   if (::fstat(fd, &st) != 0)
@@ -57,6 +68,12 @@ int reopen(Call &call, int fd, std::uint32_t flags, std::string_view path)
     break;
   case S_IFLNK:
     refusal = ELOOP;
+    break;
+  case S_IFCHR:
+    if (!terminals || !is_terminal(st))
+      refusal = ENXIO;
+    else if (!call.judge.allows_open(flags, path))
+      refusal = EACCES;
     break;
   default: // opening it may block, and what it does isn't a file's business
     refusal = ENXIO;
@@ -113,7 +130,7 @@ int exec_open(Call &call)
 {
   const std::uint32_t flags = le(call.slot.body<qtfs_open>().flags);
 
-  return reopen(call, call.slot.node(), flags, call.slot.path(0));
+  return reopen(call, call.slot.node(), flags, call.slot.path(0), true);
 }
 
 int exec_open_dir(Call &call)

@@ -52,6 +52,7 @@ constexpr std::array<Handler, QTFS_OP_END> handlers = [] {
   table[QTFS_OP_MOUNT] = exec_mount;
   table[QTFS_OP_UMOUNT] = exec_umount;
   table[QTFS_OP_PROCESS] = exec_process;
+  table[QTFS_OP_TERMINAL] = exec_terminal;
   return table;
 }();
 

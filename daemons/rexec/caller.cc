@@ -17,10 +17,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "abi.hh"
 #include "fd.hh"
 #include "proc_path.hh"
 #include "socket.hh"
@@ -53,21 +51,22 @@ std::vector<int> open_descriptors()
   return found;
 }
 
-bool on_qtfs(int fd)
+int socket_option(int fd, int option)
 {
-  struct statfs st;
+  int value = -1;
+  socklen_t size = sizeof(value);
 
-  return ::fstatfs(fd, &st) == 0 && static_cast<__u32>(st.f_type) == QTFS_SUPER_MAGIC;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-bool is_stream_socket(int fd)
+// What a socket is for the command; nothing: it can't be had.
+std::optional<Kind> kind_of_socket(int fd)
 {
-  int type = 0;
-  int listening = 0;
-  socklen_t size = sizeof(int);
-
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
-         ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && !listening;
+  if (socket_option(fd, SO_TYPE) != SOCK_STREAM)
+    return std::nullopt;
+  if (socket_option(fd, SO_ACCEPTCONN) != 1)
+    return Kind::Duplex;
+  return socket_option(fd, SO_DOMAIN) == AF_UNIX ? std::optional(Kind::Listener) : std::nullopt;
 }
 
 // Whether two descriptors share an offset.  A kernel without kcmp() says no.
@@ -174,6 +173,7 @@ struct Caller::Plan {
   bool same_machine;
   bool pass;
   bool all_terminal; // -t, and none of 0, 1, 2 is one here
+  std::vector<MountInfo> mounts;
   Prepared prepared;
   std::vector<struct stat> stats; // by object
   std::vector<int> numbers;       // by object: its first descriptor
@@ -220,9 +220,13 @@ Result<Caller::Prepared, std::string> Caller::prepare(const ClientOptions &optio
 {
   const bool same_machine = machine == this_machine();
   const auto is_terminal = [&](int fd) { return fd <= STDERR_FILENO && ::isatty(fd); };
-  Plan plan = {options, same_machine,
-               pass,    options.terminal && std::ranges::none_of(descriptors_, is_terminal),
-               {},      {},
+  Plan plan = {options,
+               same_machine,
+               pass,
+               options.terminal && std::ranges::none_of(descriptors_, is_terminal),
+               read_mountinfo(),
+               {},
+               {},
                {}};
   Request &request = plan.prepared.request;
 
@@ -245,7 +249,7 @@ Result<Caller::Prepared, std::string> Caller::prepare(const ClientOptions &optio
     const std::unique_ptr<char, decltype(&std::free)> cwd(::getcwd(nullptr, 0), &std::free);
     if (!cwd || *cwd != '/')
       return std::string("the working directory has no path here (--cwd DIR names one there)");
-    request.cwd = same_machine ? cwd.get() : remote_directory(cwd.get(), read_mountinfo());
+    request.cwd = same_machine ? cwd.get() : remote_directory(cwd.get(), plan.mounts);
   } else if (request.cwd.front() != '/') {
     return "--cwd " + request.cwd + ": the path isn't absolute";
   }
@@ -277,14 +281,24 @@ struct Situation {
   bool all_terminal; // for all of 0, 1 and 2
   bool same_machine;
   bool pass;
+  const std::vector<MountInfo> &mounts;
 };
+
+// One that listens is the command's own, where it can be had.
+std::optional<Kind> socket_of_both(int number, std::optional<Kind> passed)
+{
+  const std::optional<Kind> kind = kind_of_socket(number);
+
+  return !kind || (kind == Kind::Listener && passed) ? passed : kind;
+}
 
 // What the descriptor is for the command; nothing: it can't have it.
 std::optional<Kind> classify(int number, const struct stat &st, const Situation &situation)
 {
   const bool standard = number <= STDERR_FILENO;
   const int flags = ::fcntl(number, F_GETFL);
-  const bool passable = situation.pass && (situation.same_machine || on_qtfs(number));
+  const bool passable =
+    situation.pass && (situation.same_machine || is_on_qtfs(number, situation.mounts));
   const std::optional<Kind> passed = passable ? std::optional(Kind::Passed) : std::nullopt;
 
   if (standard && situation.all_terminal)
@@ -294,12 +308,16 @@ std::optional<Kind> classify(int number, const struct stat &st, const Situation 
   if (S_ISFIFO(st.st_mode) && !(flags & O_PATH))
     return standard || (flags & O_ACCMODE) != O_RDWR ? by_direction(number, flags) : passed;
   if (S_ISSOCK(st.st_mode) && !(flags & O_PATH))
-    return is_stream_socket(number) ? Kind::Duplex : passed;
+    return socket_of_both(number, passed);
   if (::isatty(number) && standard) {
     if (situation.terminal)
       return Kind::Terminal;
     return number == STDIN_FILENO ? Kind::Input : Kind::Output;
   }
+  // Of a file that the other machine opens as well, the offset isn't shared: who goes on with it
+  // here would overwrite what was written there.
+  if (standard && !situation.same_machine && S_ISREG(st.st_mode) && !(flags & O_APPEND))
+    return by_direction(number, flags);
   // Their bytes in order do as well, where the file itself can't be had.
   if (!passed && standard && (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
     return by_direction(number, flags);
@@ -312,7 +330,7 @@ std::string Caller::add_descriptor(Plan &plan, int number) const
 {
   Request &request = plan.prepared.request;
   const Situation situation = {plan.options.terminal, plan.all_terminal, plan.same_machine,
-                               plan.pass};
+                               plan.pass, plan.mounts};
   struct stat st;
 
   if (::fstat(number, &st) != 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "proc_path.hh"
+#include "unix_socket.hh"
 
 namespace qtfs::rexec {
 
@@ -74,6 +75,7 @@ Client::Client(const ClientOptions &options, const Caller &caller, Fd socket)
              .drained = [this] { streams_.update(); },
              .closed = [this](const std::string &why) { lost(why); }}),
       streams_(loop_, link_, [this] { loop_.defer([this] { check(); }); }),
+      acceptors_(loop_, [this](std::uint16_t object, Fd fd) { connected(object, std::move(fd)); }),
       messages_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1))
 {
   timer_ = loop_.after(greeting_limit, [this] { lost("it says nothing"); });
@@ -152,12 +154,24 @@ void Client::handle(Frame &frame)
     break;
   case Type::Continued:
     break;
+  case Type::Free:
+    if (const auto found = connections_.find(frame.header.stream); found != connections_.end())
+      found->second = true;
+    loop_.defer([this] { check(); });
+    break;
   case Type::Exited:
     exited_ = true;
     status_ = static_cast<int>(number());
+    acceptors_.clear();
     streams_.finish_sources();
     loop_.defer([this] { check(); });
     break;
+  case Type::Reset:
+    if (is_listener(frame.header.stream)) {
+      acceptors_.remove(frame.header.stream);
+      break;
+    }
+    [[fallthrough]];
   default:
     wrong = streams_.handle(frame);
   }
@@ -265,6 +279,12 @@ void Client::started(std::uint32_t pid)
   caller_.release();
 }
 
+bool Client::is_listener(std::uint16_t object) const
+{
+  return prepared_ && object < prepared_->request.objects.size() &&
+         prepared_->request.objects[object].kind == Object::Kind::Listener;
+}
+
 void Client::open_streams()
 {
   const Request &request = prepared_->request;
@@ -273,6 +293,8 @@ void Client::open_streams()
     const auto id = static_cast<std::uint16_t>(i);
     const Object object = request.objects[id];
     const int readable = prepared_->readable[id];
+    if (object.kind == Object::Kind::Listener)
+      acceptors_.add(id, Fd(::fcntl(readable, F_DUPFD_CLOEXEC, 0)));
     if (!object.is_stream())
       continue;
     if (object.command_reads()) {
@@ -298,6 +320,38 @@ void Client::open_streams()
   watch_foreground();
 }
 
+// Somebody has connected to a listening socket that the command has, too.
+void Client::connected(std::uint16_t object, Fd connection)
+{
+  const Result<ucred> peer = unix_peer(connection.get());
+  Fd again(::fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
+  if (!peer || !again)
+    return;
+
+  // Not one that was used just now, so that what is still on its way can't be mistaken.
+  do {
+    last_connection_++;
+    if (last_connection_ == objects_max + connections_max)
+      last_connection_ = objects_max;
+  } while (connections_.contains(last_connection_));
+  connections_[last_connection_] = false;
+  acceptors_.hold(connections_.size() == connections_max);
+  link_.send(Type::Connection, last_connection_, encode(Connected{object, peer->uid, peer->gid}));
+  streams_.add_sink(last_connection_, std::move(again), Medium::Socket);
+  streams_.add_source(last_connection_, std::move(connection), Medium::Socket);
+}
+
+void Client::forget_connections()
+{
+  std::erase_if(connections_, [this](const auto &connection) {
+    if (!connection.second || !streams_.ended(connection.first))
+      return false;
+    streams_.remove(connection.first);
+    return true;
+  });
+  acceptors_.hold(connections_.size() == connections_max);
+}
+
 // A terminal is read only while it is ours: in the background that would stop
 // us, though the command doesn't read at all.  Nobody tells when that changes.
 void Client::watch_foreground()
@@ -313,6 +367,7 @@ void Client::watch_foreground()
 
 void Client::check()
 {
+  forget_connections();
   if (error_stream_ && messages_ && streams_.sink_ended(*error_stream_))
     messages_.reset();
   if (relaying_ ? streams_.sinks_ended() : exited_ && streams_.sinks_flushed())

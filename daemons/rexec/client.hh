@@ -6,9 +6,11 @@
 #ifndef QTFS_REXEC_CLIENT_HH
 #define QTFS_REXEC_CLIENT_HH
 
+#include <map>
 #include <optional>
 #include <string>
 
+#include "acceptors.hh"
 #include "caller.hh"
 #include "client_options.hh"
 #include "link.hh"
@@ -38,6 +40,9 @@ private:
   void check();
 
   void open_streams();
+  void connected(std::uint16_t object, Fd connection);
+  void forget_connections();
+  bool is_listener(std::uint16_t object) const;
   void watch_signals();
   void forward(int signal, bool from_terminal);
   void watch_foreground();
@@ -53,6 +58,9 @@ private:
   Loop loop_;
   Link link_;
   Streams streams_;
+  Acceptors acceptors_;
+  std::map<std::uint16_t, bool> connections_; // by stream: whether the server has no use for it
+  std::uint16_t last_connection_ = objects_max - 1;
   Loop::Timer timer_;
 
   std::string machine_; // the server's

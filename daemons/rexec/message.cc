@@ -89,9 +89,12 @@ Sizes body_sizes(Type type)
   case Type::Signal:
   case Type::Resize:
     return {8, 8};
+  case Type::Connection:
+    return {12, 12};
   case Type::Eof:
   case Type::Reset:
   case Type::Continued:
+  case Type::Free:
     break;
   }
   return {0, 0};
@@ -217,8 +220,12 @@ std::optional<Header> get_header(std::string_view bytes)
   header.type = static_cast<Type>(type);
 
   const Sizes sizes = body_sizes(header.type);
-  if (header.length < sizes.least || header.length > sizes.most || header.stream >= objects_max ||
-      header.descriptors > objects_max || (header.descriptors != 0 && header.type != Type::Exec))
+  if (header.length < sizes.least || header.length > sizes.most ||
+      header.stream >= objects_max + connections_max || header.descriptors > objects_max ||
+      (header.descriptors != 0 && header.type != Type::Exec))
+    return std::nullopt;
+  if ((header.type == Type::Connection || header.type == Type::Free) &&
+      !is_connection(header.stream))
     return std::nullopt;
   return header;
 }
@@ -295,6 +302,16 @@ std::string encode(const WindowSize &size)
   return writer.take();
 }
 
+std::string encode(const Connected &connected)
+{
+  Writer writer;
+
+  writer.u32(connected.object);
+  writer.u32(connected.uid);
+  writer.u32(connected.gid);
+  return writer.take();
+}
+
 std::string encode_number(std::uint32_t number)
 {
   Writer writer;
@@ -363,7 +380,7 @@ Result<Request, std::string> parse_request(std::string_view body)
   for (Object &object : request.objects) {
     const std::uint8_t kind = reader.u8();
 
-    if (kind > static_cast<std::uint8_t>(Object::Kind::Terminal))
+    if (kind > static_cast<std::uint8_t>(Object::Kind::Listener))
       return std::string("an unknown kind of object");
     object.kind = static_cast<Object::Kind>(kind);
   }
@@ -403,6 +420,17 @@ std::optional<WindowSize> parse_size(std::string_view body)
   const WindowSize size = get_size(reader);
 
   return reader.complete() ? std::optional(size) : std::nullopt;
+}
+
+std::optional<Connected> parse_connected(std::string_view body)
+{
+  Reader reader(body);
+  Connected connected;
+
+  connected.object = reader.u32();
+  connected.uid = reader.u32();
+  connected.gid = reader.u32();
+  return reader.complete() ? std::optional(connected) : std::nullopt;
 }
 
 std::optional<std::uint32_t> parse_number(std::string_view body)

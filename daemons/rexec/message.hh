@@ -33,6 +33,7 @@ inline constexpr std::size_t request_max = 4 << 20; // twice what Linux takes as
 inline constexpr std::size_t text_max = 4096;
 inline constexpr std::size_t objects_max = 250; // of which SCM_RIGHTS takes 253 at once
 inline constexpr std::size_t streams_max = 64;
+inline constexpr std::size_t connections_max = 64; // at a time
 inline constexpr std::size_t descriptors_max = 1024;
 inline constexpr std::uint32_t descriptor_number_max = 65535;
 inline constexpr std::size_t groups_max = 65536;
@@ -42,22 +43,24 @@ inline constexpr std::uint32_t grace_max_ms = 3600 * 1000;
 inline constexpr std::uint32_t window = 256 << 10;
 
 enum class Type : std::uint8_t {
-  Hello = 1, // the server's first: Greeting
-  Exec,      // Request; with the passed objects as SCM_RIGHTS
-  Started,   // le32 pid
-  Failed,    // Failure; nothing has run
-  Data,      // bytes of a stream
-  Eof,       // no more bytes of a stream in this direction
-  Reset,     // nobody reads the stream any more
-  Credit,    // le32: so many more bytes of the stream may come
-  Signal,    // le32 signal, le32 whether for the whole process group
-  Resize,    // WindowSize
-  Stopped,   // le32 signal
-  Continued, // -
-  Exited,    // le32 status as of waitpid(): all output from before has been sent
+  Hello = 1,  // the server's first: Greeting
+  Exec,       // Request; with the passed objects as SCM_RIGHTS
+  Started,    // le32 pid
+  Failed,     // Failure; nothing has run
+  Data,       // bytes of a stream
+  Eof,        // no more bytes of a stream in this direction
+  Reset,      // nobody reads the stream any more
+  Credit,     // le32: so many more bytes of the stream may come
+  Signal,     // le32 signal, le32 whether for the whole process group
+  Resize,     // WindowSize
+  Stopped,    // le32 signal
+  Continued,  // -
+  Exited,     // le32 status as of waitpid(): all output from before has been sent
+  Connection, // Connected: a new stream, to a listening socket of the command's
+  Free,       // the number of a connection that has ended
 };
 
-inline constexpr std::uint8_t type_last = static_cast<std::uint8_t>(Type::Exited);
+inline constexpr std::uint8_t type_last = static_cast<std::uint8_t>(Type::Free);
 
 struct Header {
   std::uint32_t length = 0; // of the body
@@ -89,11 +92,15 @@ struct Object {
     Passed,   // the next one of the SCM_RIGHTS
     Null,     // /dev/null
     Terminal, // the new terminal; stream
+    Listener, // a listening socket, whose connections are streams
   };
 
   Kind kind = Kind::Null;
 
-  bool is_stream() const { return kind != Kind::Passed && kind != Kind::Null; }
+  bool is_stream() const
+  {
+    return kind != Kind::Passed && kind != Kind::Null && kind != Kind::Listener;
+  }
   bool command_reads() const
   {
     return kind == Kind::Input || kind == Kind::Duplex || kind == Kind::Terminal;
@@ -146,6 +153,18 @@ struct Request {
   std::size_t passed() const; // objects that come as SCM_RIGHTS
 };
 
+// Numbers of streams: an object's is its own, connections have those beyond.
+constexpr bool is_connection(std::uint16_t stream)
+{
+  return stream >= objects_max;
+}
+
+// Somebody has connected to a listening socket.
+struct Connected {
+  std::uint32_t object = 0;       // whose
+  std::uint32_t uid = 0, gid = 0; // who
+};
+
 // Why a command hasn't been started.
 struct Failure {
   enum class Reason : std::uint32_t {
@@ -163,6 +182,7 @@ std::string encode(const Greeting &greeting);
 std::string encode(const Request &request);
 std::string encode(const Failure &failure);
 std::string encode(const WindowSize &size);
+std::string encode(const Connected &connected);
 std::string encode_number(std::uint32_t number);
 std::string encode_signal(int signal, bool group);
 
@@ -171,6 +191,7 @@ Result<Greeting, std::string> parse_greeting(std::string_view body);
 Result<Request, std::string> parse_request(std::string_view body);
 std::optional<Failure> parse_failure(std::string_view body);
 std::optional<WindowSize> parse_size(std::string_view body);
+std::optional<Connected> parse_connected(std::string_view body);
 std::optional<std::uint32_t> parse_number(std::string_view body);
 
 struct SignalMessage {

@@ -22,6 +22,7 @@ namespace {
 
 constexpr auto request_limit = std::chrono::seconds(60);
 constexpr std::size_t most_logged = 256; // of a text of the caller's
+constexpr std::uint32_t nobody = 65534;
 
 using Reason = Failure::Reason;
 
@@ -114,6 +115,10 @@ void Session::handle(Frame &frame)
       wrong = "it sent no signal";
   } else if (frame.header.type == Type::Resize) {
     resize(*parse_size(frame.body));
+  } else if (frame.header.type == Type::Connection) {
+    wrong = connect(frame);
+  } else if (is_connection(frame.header.stream) && !connections_.contains(frame.header.stream)) {
+    return; // sent before it was told that it has ended
   } else {
     wrong = streams_.handle(frame);
   }
@@ -197,6 +202,8 @@ std::string Session::make_object(std::uint16_t id, Object::Kind kind, Ends &ends
     return ends.command.back() ? "" : failed("/dev/null");
   case Object::Kind::Terminal:
     return make_terminal(id, ends);
+  case Object::Kind::Listener:
+    return make_listener(id, ends);
   case Object::Kind::Duplex:
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
       return failed("no more sockets");
@@ -239,6 +246,17 @@ std::string Session::make_terminal(std::uint16_t id, Ends &ends)
                 : "no more descriptors on the server: " + last_error().message();
 }
 
+std::string Session::make_listener(std::uint16_t id, Ends &ends)
+{
+  Result<Listener> listener = Listener::make();
+
+  if (!listener)
+    return "no listening socket on the server: " + listener.error().message();
+  ends.command.push_back(listener->take());
+  listeners_.emplace(id, std::move(*listener));
+  return {};
+}
+
 // Of the server's side.  Whatever can fail is done before the command is started.
 std::string Session::keep_end(std::uint16_t id, Fd fd)
 {
@@ -270,6 +288,61 @@ void Session::open_streams()
       streams_.add_source(end.id, std::move(end.source), medium);
   }
   own_ends_.clear();
+}
+
+// ---- connections to listening sockets of the command's ----
+
+// Somebody has connected to the caller's socket.  What is wrong with that, or nothing.
+std::string Session::connect(const Frame &frame)
+{
+  const std::uint16_t stream = frame.header.stream;
+  Connected who = *parse_connected(frame.body);
+  const auto listener = listeners_.find(who.object);
+
+  if (!started_sent_ || listener == listeners_.end() || connections_.contains(stream))
+    return "it sent a connection out of place";
+  // Who isn't root can't speak for others, not even to his own command: it may be more than he.
+  if (!identity_.by_root && who.uid != identity_.uid)
+    who.uid = who.gid = nobody;
+  else if (!identity_.by_root)
+    who.gid = identity_.gid;
+  connections_.insert(stream);
+  connect_to(listener->second, stream, who);
+  return {};
+}
+
+void Session::connect_to(const Listener &listener, std::uint16_t stream, const Connected &who)
+{
+  Result<Fd> connection = listener.connect(who.uid, who.gid);
+
+  if (connection) {
+    if (Fd again = duplicate(*connection)) {
+      streams_.add_sink(stream, std::move(again), Medium::Socket);
+      streams_.add_source(stream, std::move(*connection), Medium::Socket);
+      return;
+    }
+    connection = last_error();
+  }
+  spdlog::debug("user {}: process {}: a connection isn't taken: {}", identity_.uid, number_,
+                connection.error().message());
+  if (connection.error().value() == ECONNREFUSED) {
+    link_.send(Type::Reset, static_cast<std::uint16_t>(who.object));
+    listeners_.erase(who.object);
+  }
+  link_.send(Type::Reset, stream);
+  link_.send(Type::Eof, stream);
+  server_.check_later(id_);
+}
+
+void Session::free_connections()
+{
+  std::erase_if(connections_, [this](std::uint16_t stream) {
+    if (!streams_.ended(stream))
+      return false;
+    streams_.remove(stream);
+    link_.send(Type::Free, stream);
+    return true;
+  });
 }
 
 void Session::run(const Ends &ends)
@@ -402,6 +475,7 @@ void Session::check()
     if (!lost_)
       open_streams();
   }
+  free_connections();
   if (!status_)
     return;
   if (lost_) {
@@ -464,6 +538,8 @@ void Session::lost(const std::string &why)
                orphan ? "it goes on" : "it is ended");
   streams_.clear();
   own_ends_.clear();
+  connections_.clear();
+  listeners_.clear();
   master_.reset();
   end_command();
 }

@@ -12,12 +12,15 @@
 #ifndef QTFS_REXEC_SESSION_HH
 #define QTFS_REXEC_SESSION_HH
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "identity.hh"
 #include "launch.hh"
 #include "link.hh"
+#include "listener.hh"
 #include "streams.hh"
 
 namespace qtfs::rexec {
@@ -59,9 +62,14 @@ private:
   std::string make_objects(Frame &frame, Ends &ends);
   std::string make_object(std::uint16_t id, Object::Kind kind, Ends &ends);
   std::string make_terminal(std::uint16_t id, Ends &ends);
+  std::string make_listener(std::uint16_t id, Ends &ends);
   std::string keep_end(std::uint16_t id, Fd fd);
   void open_streams();
   void run(const Ends &ends);
+
+  std::string connect(const Frame &frame);
+  void connect_to(const Listener &listener, std::uint16_t stream, const Connected &who);
+  void free_connections();
 
   void read_report();
   void read_keeper();
@@ -81,8 +89,10 @@ private:
 
   std::optional<Request> request_;
   Identity identity_;
-  Fd master_;                    // of the terminal
-  std::vector<OwnEnd> own_ends_; // of streams to be
+  Fd master_;                                   // of the terminal
+  std::vector<OwnEnd> own_ends_;                // of streams to be
+  std::map<std::uint32_t, Listener> listeners_; // by object
+  std::set<std::uint16_t> connections_;
 
   // The watch goes before what it watches.
   Fd report_;

@@ -57,6 +57,19 @@ void Streams::update()
     sink->update();
 }
 
+bool Streams::ended(std::uint16_t id) const
+{
+  const auto source = sources_.find(id);
+
+  return (source == sources_.end() || source->second->ended()) && sink_ended(id);
+}
+
+void Streams::remove(std::uint16_t id)
+{
+  sources_.erase(id);
+  sinks_.erase(id);
+}
+
 void Streams::clear()
 {
   sources_.clear();

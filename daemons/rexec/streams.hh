@@ -27,6 +27,9 @@ public:
   // The link may take data again.
   void update();
 
+  bool ended(std::uint16_t id) const; // in both directions
+  void remove(std::uint16_t id);
+
   void clear(); // closes all, and tells nobody
 
   void settle();         // all sources

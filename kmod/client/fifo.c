@@ -85,7 +85,7 @@ static int fifo_open(struct inode *inode, struct file *file)
  * Who is at the other end sees this one go before close(2) returns.  If it can't be
  * waited for, it's sent once more, and the server refuses what it has had.
  */
-static int fifo_release(struct inode *inode, struct file *file)
+int qtfs_fifo_release(struct inode *inode, struct file *file)
 {
 	struct qtfs_session *session = qtfs_session_of(inode->i_sb);
 	struct qtfs_file *qf = qtfs_file(file);
@@ -108,7 +108,7 @@ static bool waits(const struct kiocb *iocb)
 	return !(iocb->ki_filp->f_flags & O_NONBLOCK) && !(iocb->ki_flags & IOCB_NOWAIT);
 }
 
-static ssize_t fifo_read_iter(struct kiocb *iocb, struct iov_iter *to)
+ssize_t qtfs_fifo_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	ssize_t n;
 	int error;
@@ -126,7 +126,7 @@ static ssize_t fifo_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	}
 }
 
-static ssize_t fifo_write_iter(struct kiocb *iocb, struct iov_iter *from)
+ssize_t qtfs_fifo_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	ssize_t done = 0, n = 0;
 	size_t left;
@@ -153,9 +153,9 @@ static ssize_t fifo_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 const struct file_operations qtfs_fifo_ops = {
 	.open = fifo_open,
-	.release = fifo_release,
-	.read_iter = fifo_read_iter,
-	.write_iter = fifo_write_iter,
+	.release = qtfs_fifo_release,
+	.read_iter = qtfs_fifo_read_iter,
+	.write_iter = qtfs_fifo_write_iter,
 	.splice_read = copy_splice_read,
 	.splice_write = iter_file_splice_write,
 	.poll = qtfs_poll,

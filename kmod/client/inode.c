@@ -186,8 +186,8 @@ static int inode_init_ops(struct inode *inode, const struct qtfs_attr *attr)
 	case S_IFCHR:
 	case S_IFBLK:
 		inode->i_op = &file_inode_ops;
-		inode->i_fop = &device_ops;
 		inode->i_rdev = inode_rdev(attr);
+		inode->i_fop = qtfs_is_terminal(inode) ? &qtfs_tty_ops : &device_ops;
 		return 0;
 	default:
 		return -EIO;

@@ -614,6 +614,14 @@ int qtfs_flock(struct file *file, int cmd, struct file_lock *fl);
 int qtfs_locks_reclaim(struct qtfs_session *session, struct qtfs_file *qf, u64 number, u64 epoch,
 		       unsigned long timeout);
 
+/* fifo.c, and for whatever else is a stream */
+int qtfs_fifo_release(struct inode *inode, struct file *file);
+ssize_t qtfs_fifo_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t qtfs_fifo_write_iter(struct kiocb *iocb, struct iov_iter *from);
+
+/* tty.c */
+bool qtfs_is_terminal(const struct inode *inode);
+
 /* fileattr.c */
 int qtfs_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
 int qtfs_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct file_kattr *fa);
@@ -707,6 +715,7 @@ extern const struct file_operations qtfs_file_ops;		/* file.c */
 extern const struct file_operations qtfs_uncached_file_ops;	/* file.c */
 extern const struct file_operations qtfs_uncached_poll_ops;	/* file.c */
 extern const struct file_operations qtfs_fifo_ops;		/* fifo.c */
+extern const struct file_operations qtfs_tty_ops;		/* tty.c */
 extern const struct address_space_operations qtfs_aops;		/* writeback.c */
 extern const struct xattr_handler *QTFS_XATTR_CONST qtfs_xattr_handlers[];	/* xattr.c */
 bool qtfs_no_xattr(const struct inode *inode);

@@ -17,7 +17,7 @@
  *	locks	with their open file, see lock.c
  *
  * What is found must be the same file: device, inode number, generation and type.
- * If not, the file has gone: ESTALE.  FIFOs are not opened again, since what was in
+ * If not, the file has gone: ESTALE.  FIFOs (and terminals) are not opened again, since what was in
  * them has gone with their readers and writers: EIO.
  *
  * Until the work item is through (recovering) no other request is sent.  Those who
@@ -291,7 +291,7 @@ static bool next_file(struct qtfs_session *session, u64 epoch, struct reopening 
 		fill_find(&re->body, qf->inode);
 		re->open.flags = cpu_to_le32(qf->how);
 		re->open.mode = 0;
-		re->fifo = S_ISFIFO(qf->inode->i_mode);
+		re->fifo = S_ISFIFO(qf->inode->i_mode) || S_ISCHR(qf->inode->i_mode);
 		re->path = dentry_path_raw(qf->dentry, re->buf, PATH_MAX);
 		/* So that what is left is found at the beginning. */
 		list_move_tail(&qf->files, &session->files);

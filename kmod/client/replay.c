@@ -20,7 +20,7 @@
  *						be appended; else EIO
  *	WRITE (FIFO, sysfs ...),
  *	FALLOCATE (COLLAPSE, INSERT),
- *	MOUNT, UMOUNT, PROCESS			never repeated: EIO
+ *	MOUNT, UMOUNT, PROCESS, TERMINAL	never repeated: EIO
  *
  * Somebody else may have removed and made the same names in the meantime, or appended as
  * much; nothing tells that apart.
@@ -136,6 +136,7 @@ int qtfs_replay_begin(struct qtfs_session *session, struct qtfs_rpc *rpc)
 	case QTFS_OP_MOUNT:
 	case QTFS_OP_UMOUNT:
 	case QTFS_OP_PROCESS:
+	case QTFS_OP_TERMINAL:
 		return -EIO;
 	case QTFS_OP_RENAME:
 		return !(rename->flags & cpu_to_le32(RENAME_EXCHANGE)) ||

@@ -40,6 +40,7 @@ enum answer_kind {
 	ANSWER_FIFO,
 	ANSWER_RENAME,
 	ANSWER_PROCESS,
+	ANSWER_TERMINAL,
 };
 
 struct answer {
@@ -97,6 +98,8 @@ static enum answer_kind answer_kind(unsigned int op)
 		return ANSWER_RENAME;
 	case QTFS_OP_PROCESS:
 		return ANSWER_PROCESS;
+	case QTFS_OP_TERMINAL:
+		return ANSWER_TERMINAL;
 	default:
 		return ANSWER_STATUS;
 	}
@@ -366,6 +369,9 @@ static int answer_good(struct qtfsd_call *call, const struct answer *answer)
 		return 0;
 	case ANSWER_PROCESS:
 		return answer_process(call, answer);
+	case ANSWER_TERMINAL:
+		memcpy(&call->reply.terminal, answer->body, sizeof(call->reply.terminal));
+		return 0;
 	case ANSWER_STATUS:
 		break;
 	}

@@ -299,6 +299,7 @@ struct qtfsd_call {
 			struct qtfs_poll_rep poll;
 			struct qtfs_event event;
 			struct qtfs_process_rep process;
+			struct qtfs_terminal terminal;
 		};
 	} reply;
 };

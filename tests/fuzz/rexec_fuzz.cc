@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   parse_failure(bytes);
   parse_signal(bytes);
   parse_size(bytes);
+  parse_connected(bytes);
   if (const auto list = CommandList::parse(bytes, "list"))
     list->judge("/usr/bin/true", {"true", "x"});
   return 0;

@@ -7,30 +7,9 @@
 # docs/containerd.md, as it is written: unmodified containerd on the client, its containers on the server.
 . "$(dirname "$0")/lib.sh"
 
-GUIDE=/opt/qtfs/docs/containerd.md
-SAVE="mkdir -p /run/saved && rsync -a /etc/ /run/saved/"
-RESTORE="rsync -a --delete /run/saved/ /etc/; rm -rf /run/saved"
-
-# What the guide takes for given: its addresses, an image, and a systemd, of which there is here what starts a unit's program.
-bash -c "$SAVE" && S "$SAVE" || exit
-ip addr add 192.168.10.11/24 dev link0
+guide_begin containerd.md || exit
 # An overlay can't be made on the overlay that a guest's root is.
-S "ip addr add 192.168.10.10/24 dev link0; mkdir -p /srv/containerd /var/lib/containerd; mount --bind /srv/containerd /var/lib/containerd"
-cat >"$SCRATCH/systemctl" <<'END'
-#!/bin/bash
-[ "$1" = enable ] || exit 0
-shift 2
-for unit; do
-	value() { sed -n "s/^$1=//p" /lib/systemd/system/$unit.service /etc/systemd/system/$unit.service.d/*.conf 2>/dev/null | tail -n 1; }
-	[ $unit != qtfs-engine ] || modprobe qtfs_server || exit
-	file=$(value EnvironmentFile)
-	[ -z "$file" ] || . "$file"
-	mkdir -p /run/qtfs /run/rexec
-	eval "setsid $(value ExecStart | sed 's/--keep-sockets//')" </dev/null >/run/qtfs/$unit.log 2>&1 &
-done
-END
-install "$SCRATCH/systemctl" /usr/local/bin/systemctl
-S -i "cat >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl" <"$SCRATCH/systemctl"
+S "mkdir -p /srv/containerd /var/lib/containerd; mount --bind /srv/containerd /var/lib/containerd"
 make_image() (
 	mkdir -p "$SCRATCH/image/bin" && cd "$SCRATCH/image" && cp /rig/busybox bin || exit
 	for name in sh echo sleep cat hostname; do
@@ -46,51 +25,32 @@ make_image() (
 )
 check "an image" make_image || exit
 
-# The blocks of the guide, in their order: who executes it, then the commands.
-awk -v out="$SCRATCH/block" -f "$(dirname "$0")/blocks.awk" "$GUIDE"
-is "the guide's blocks" "$(cd "$SCRATCH" && echo block*.host | wc -w) $(cd "$SCRATCH" && echo block*.client | wc -w)" "4 6"
-SERVER_STARTED=1
+is "the guide's blocks" "$(guide_blocks host) $(guide_blocks client)" "4 6"
 end_suite() {
 	local status=$?
-	if [ $FAILURES -gt 0 ]; then
-		tail -n 20 /run/qtfs/*.log
-		S "tail -n 20 /run/qtfs/*.log"
-	fi
 	qtrun ctr task kill --signal KILL box >/dev/null 2>&1
-	pidof containerd udsproxyd | xargs -r kill
+	pidof containerd | xargs -r kill
 	wait_for 10 eval '! pidof containerd'
-	umount /mnt/host
-	bash -c "$RESTORE"
-	S "pgrep -f ^/usr/bin/containerd-shim | xargs -r kill; kill \$(pidof udsproxyd rexec_server); umount /var/lib/containerd; rm -rf /srv/containerd /run/containerd/* /usr/local/bin/systemctl; ip addr del 192.168.10.10/24 dev link0; $RESTORE"
-	rm -f /usr/local/bin/systemctl
-	ip addr del 192.168.10.11/24 dev link0
+	S "pgrep -f ^/usr/bin/containerd-shim | xargs -r kill"
+	guide_end
+	S "umount /var/lib/containerd; rm -rf /srv/containerd /run/containerd/*"
 	(exit $status)
 	tidy
 }
 trap end_suite EXIT
-execute() { # NUMBER
-	local block="$SCRATCH/block$1"
-	if [ -e "$block.host" ]; then
-		S -i "bash -e" <"$block.host"
-	else
-		bash -e "$block.client" </dev/null
-	fi >"$SCRATCH/out" 2>"$SCRATCH/errors" {RESULTS}>&- && return
-	tail -n 2 "$SCRATCH/out" "$SCRATCH/errors"
-	return 1
-}
 
 for number in 01 02 03 04; do
-	check "block $number, the host" execute $number || exit
+	check "block $number, the host" guide_execute $number || exit
 done
 check "the engine runs" wait_for 20 S "grep -q running /sys/fs/qtfs_server/engine"
-check "block 05, the mount and qtrun" execute 05 || exit
-check "block 06, sockets" execute 06 || exit
+check "block 05, the mount and qtrun" guide_execute 05 || exit
+check "block 06, sockets" guide_execute 06 || exit
 check "the server executes" wait_for 30 qtrun runc --version || exit
-check "block 07, containerd" execute 07 || exit
+check "block 07, containerd" guide_execute 07 || exit
 check "containerd answers" wait_for 120 qtrun ctr version || exit
-check "block 08, an image and a container" execute 08 || exit
+check "block 08, an image and a container" guide_execute 08 || exit
 is "its output" "$(tail -n 1 "$SCRATCH/out")" "hello from the host"
-check "block 09, one that stays" execute 09 || exit
+check "block 09, one that stays" guide_execute 09 || exit
 pid=$(sed -n 's/^box *\([0-9]*\) *RUNNING.*/\1/p' "$SCRATCH/out")
 is "it is a process of the server" "$(S "tr '\\0' ' ' </proc/$pid/cmdline")" "sleep 1000 "
 is "in the server's cgroup" "$(S "cat /proc/$pid/cgroup")" 0::/default/box
@@ -98,5 +58,5 @@ is "that of what was executed in it" "$(grep -c '^0::/$\|^0::/default/box$' "$SC
 is "its number is in the list that the client sees" "$(tail -n 1 "$SCRATCH/out")" "$pid"
 is "its parent, the shim, is the server's" "$(S "cat /proc/\$(awk '/^PPid/ { print \$2 }' /proc/$pid/status)/comm")" "containerd-shim"
 is "the client has neither" "$(pgrep -f 'sleep 1000|containerd-shim')" ""
-check "block 10, its end" execute 10
+check "block 10, its end" guide_execute 10
 is "nothing of it is left" "$(S "pgrep -x sleep; ls -d /sys/fs/cgroup/default/box 2>/dev/null")" ""

@@ -409,6 +409,59 @@ stop_proxies() {
 	true
 }
 
+# ---- guides: a page of docs is done as it is written, its blocks of `sh host` and `sh client` ----
+
+# What pages take for given: addresses, what is in /etc before, and a systemd, of which there is here what starts a unit's
+# program. Then the blocks are numbered from 01.
+GUIDE_SAVE="mkdir -p /run/saved && rsync -a /etc/ /run/saved/"
+GUIDE_RESTORE="rsync -a --delete /run/saved/ /etc/; rm -rf /run/saved /usr/local/bin/systemctl"
+guide_begin() { # PAGE
+	bash -c "$GUIDE_SAVE" && S "$GUIDE_SAVE" || return
+	ip addr add 192.168.10.11/24 dev link0
+	S "ip addr add 192.168.10.10/24 dev link0"
+	cat >"$SCRATCH/systemctl" <<'END'
+#!/bin/bash
+[ "$1" = enable ] || exit 0
+shift 2
+for unit; do
+	value() { sed -n "s/^$1=//p" /lib/systemd/system/$unit.service /etc/systemd/system/$unit.service.d/*.conf 2>/dev/null | tail -n 1; }
+	[ $unit != qtfs-engine ] || modprobe qtfs_server || exit
+	file=$(value EnvironmentFile)
+	file=${file#-}
+	[ ! -e "$file" ] || . "$file"
+	mkdir -p /run/qtfs /run/rexec
+	eval "setsid $(value ExecStart | sed 's/--keep-sockets//')" </dev/null >>/run/qtfs/$unit.log 2>&1 &
+done
+END
+	install "$SCRATCH/systemctl" /usr/local/bin/systemctl
+	S -i "cat >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl" <"$SCRATCH/systemctl"
+	awk -v out="$SCRATCH/block" -f "$(dirname "$0")/blocks.awk" "/opt/qtfs/docs/$1"
+	SERVER_STARTED=1
+}
+guide_blocks() { # host or client: how many there are
+	find "$SCRATCH" -name "block*.$1" | wc -l
+}
+# What a block says is in out and errors.
+guide_execute() { # NUMBER
+	local block="$SCRATCH/block$1"
+	if [ -e "$block.host" ]; then
+		S -i "bash -e" <"$block.host"
+	else
+		bash -e "$block.client" </dev/null
+	fi >"$SCRATCH/out" 2>"$SCRATCH/errors" {RESULTS}>&- && return
+	tail -n 2 "$SCRATCH/out" "$SCRATCH/errors"
+	return 1
+}
+# The suite has ended what isn't here, and unmounted what it mounted.
+guide_end() {
+	[ $FAILURES = 0 ] || { tail -n 20 /run/qtfs/*.log; S "tail -n 20 /run/qtfs/*.log"; }
+	pidof udsproxyd | xargs -r kill
+	umount /mnt/host
+	bash -c "$GUIDE_RESTORE"
+	S "kill \$(pidof udsproxyd rexec_server); ip addr del 192.168.10.10/24 dev link0; $GUIDE_RESTORE"
+	ip addr del 192.168.10.11/24 dev link0
+}
+
 # Three processes that make, link, rename and append until load_verify (racer.c), each in a directory of its own.
 load_start() { # DIR
 	local i

@@ -130,6 +130,13 @@ pid=$(run_there a "$W/sleep 1000")
 check "what is allowed" R $CALLS kill "$pid" 0
 fails_with "another process" EPERM R $CALLS kill 1 0
 fails_with "another directory" EACCES R $CALLS mount none $W/bind tmpfs
+left() { R sh -c 'sleep 100 >/dev/null 2>&1 & echo $!'; }
+check "what a run before has left is its own" R kill -TERM "$(left)"
+mkdir /sys/fs/cgroup/service
+own=$(bash -c "echo \$BASHPID >/sys/fs/cgroup/service/cgroup.procs; $(declare -f R left); CONFIG=$CONFIG left")
+check "but not of another service" "! R $CALLS kill $own 0"
+check "that one's own is" "bash -c 'echo \$BASHPID >/sys/fs/cgroup/service/cgroup.procs; exec qtrun --config $CONFIG kill -TERM $own'"
+check "ends" wait_for 5 rmdir /sys/fs/cgroup/service
 S "kill $pid"
 
 # ---- programs that the host executes, which is this machine here ----

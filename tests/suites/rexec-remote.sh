@@ -10,7 +10,7 @@ M=/mnt/host
 W=/srv/work
 D=$SCRATCH
 chmod 755 "$D"
-COMMANDS=$'sh\nbash\ncat\ncksum\nfalse\nhead\nid\nsleep\ntrue\n/usr/bin/expr 1 + *\n@env PASSED\n'
+COMMANDS=$'sh\nbash\ncat\ncksum\nfalse\nhead\nid\nperl\nsleep\ntrue\n/usr/bin/expr 1 + *\n@env PASSED\n'
 
 whitelist "Udsconnect=/run/rexec"
 check "the server starts" start_server || exit
@@ -89,6 +89,65 @@ same "limits" 'ulimit -S -n 99; ulimit -c 0; $X sh -c "ulimit -S -n; ulimit -c"'
 same "user, group and groups" 'setpriv --reuid 1234 --regid 2345 --groups 4,5 $X id'
 same "a variable that is passed" 'PASSED="a b" $X sh -c "echo \$PASSED"'
 is "others aren't" "$(SECRET=1 LD_LIBRARY_PATH=/evil rexec sh -c env | grep -cE 'SECRET|evil')" 0
+# ---- files of the mount, and sockets that listen ----
+is "a file of the mount is open there, too, where it was" \
+	"$(exec 7<>$M$W/shared && echo here >&7 && rexec sh -c 'echo there >&7; readlink /proc/$$/fd/7' && cat $M$W/shared)" $W/shared$'\nhere\nthere'
+is "output to a file of the mount, which others go on with" "$({ rexec sh -c 'echo there' && echo here; } >$M$W/shared; cat $M$W/shared)" $'there\nhere'
+is "and to its end" "$({ rexec sh -c 'echo more; readlink /proc/$$/fd/1' && echo here; } >>$M$W/shared; tail -n 3 $M$W/shared)" $'more\n'$W/shared$'\nhere'
+rexec true 7<"$D/commands" 2>"$D/complaint"
+is "another file can't be had: 125" "$? $(grep -c "descriptor 7 ($D/commands)" "$D/complaint")" "125 1"
+
+# The caller's socket, of which the command has the number: it answers who connects with who that is, and what he said.
+cat >"$D/listen" <<'END'
+use Socket;
+$^F = 99;
+my $s;
+socket($s, AF_UNIX, SOCK_STREAM, 0) && bind($s, sockaddr_un($ARGV[0])) && chmod(0777, $ARGV[0]) && listen($s, 200) or die $!;
+exec "rexec", "perl", "-e", $ARGV[1], fileno($s);
+END
+ANSWER='use Socket; open(my $s, "+<&=", $ARGV[0]); $SIG{CHLD} = "IGNORE"; $SIG{TERM} = sub { exit 7 };
+	while (1) {
+		accept(my $c, $s) or next;
+		next if fork;
+		my ($pid, $uid, $gid) = unpack("i3", getsockopt($c, SOL_SOCKET, SO_PEERCRED));
+		my $text = "$uid $gid " . uc(join("", <$c>));
+		while ((my $n = syswrite($c, $text)) > 0) { $text = substr($text, $n); }
+		exit 0;
+	}'
+perl "$D/listen" "$D/socket" "$ANSWER" {RESULTS}>&- &
+pid=$!
+tell() { socat -t 60 - "UNIX-CONNECT:$D/socket"; }
+check "a socket that listens, here" wait_for 20 test -S "$D/socket"
+is "who connects reaches the command there" "$(echo hello | tell)" "0 0 HELLO"
+is "as who he is" "$(echo hi | as 1234 socat -t 60 - "UNIX-CONNECT:$D/socket")" "1234 1234 HI"
+is "much, there and back" "$(head -c 3000000 /dev/zero | tr '\0' y | tell | cksum)" \
+	"$({ printf '0 0 '; head -c 3000000 /dev/zero | tr '\0' Y; } | cksum)"
+wrong=0
+for ((i = 0; i < 80; i++)); do
+	[ "$(echo $i | tell)" = "0 0 $i" ] || wrong=$((wrong + 1))
+done
+is "one after the other, more than there may be at once" "$wrong" 0
+mine=()
+for ((i = 0; i < 80; i++)); do
+	echo $i | tell >"$D/said$i" &
+	mine[i]=$!
+done
+wait "${mine[@]}"
+is "and at once" "$(cat "$D"/said* | sort -V | tr '\n' ' ')" "$(seq -f '0 0 %.0f' 0 79 | tr '\n' ' ')"
+kill $pid
+wait $pid
+is "the command ends" $? 7
+fails_with "and nobody listens any more" ECONNREFUSED tell
+rm "$D/socket"
+is "nothing is left of it there" "$(S 'ls -d /tmp/rexec-* 2>/dev/null')" ""
+perl "$D/listen" "$D/socket" 'open(my $s, "+<&=", $ARGV[0]); close($s); open(STDOUT, ">", "'$W'/closed"); sleep 1000' {RESULTS}>&- &
+pid=$!
+check "a command that listens no more" wait_for 20 test -e $M$W/closed
+check "whose socket refuses" wait_for 20 eval "tell </dev/null 2>&1 | grep 'Connection refused'"
+kill $pid
+wait $pid 2>/dev/null
+rm "$D/socket"
+
 is "a working directory on the mount is the server's" "$(cd $M$W && rexec sh -c 'pwd; echo x >made')" $W
 check "and what is made there is here" test -s $M$W/made
 rexec touch $W/no 2>"$D/complaint"

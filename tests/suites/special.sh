@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 M=/mnt/host
+WHITELIST_SECTIONS+=" Ioctl"
 check "the server starts" start_server || exit
 check "mount of /" mount_qtfs / $M || exit
 
@@ -135,6 +136,23 @@ is "another change is seen at once" "$(cat $M$F)" "$old"
 # The engine passes on the capabilities that files need, none for networks.
 fails_with "what needs more than a file system's rights is refused" EPERM "echo 60000 >$M/sys/class/net/lo/mtu"
 is "device numbers tell file systems apart" "$(stat -c %d $M/proc $M/sys $M/srv $M/sys/fs/cgroup | sort -u | wc -l)" 4
+
+# ---- terminals: the other side of one that a program of the server has ----
+S "setsid script -qfc 'echo \$\$ >/run/terminal.pid; tty >/run/terminal; stty raw -echo; while read -r line; do echo \"heard \$line\"; done' /run/typescript </dev/null >/dev/null 2>&1 & true"
+wait_for 10 S "[ -s /run/terminal ]"
+T=$M$(S "cat /run/terminal")
+is "a terminal" "$(stat -c %F "$T")" "character special file"
+check "its modes are set" stty -F "$T" -echo rows 17 cols 71
+is "there" "$(S "stty -F ${T#"$M"} size")" "17 71"
+is "and read" "$(stty -F "$T" size) $(stty -F "$T" -a | grep -ow -- -echo)" "17 71 -echo"
+check "what is written to it is the program's output" "echo from here >$T && wait_for 5 S 'grep -q \"from here\" /run/typescript'"
+check "test -t" "test -t 0 <$T"
+fails_with "another device" ENXIO "cat $M/dev/null"
+whitelist Ioctl= && reload_engine
+fails_with "modes that the server doesn't allow" EACCES stty -F "$T" size
+whitelist && reload_engine
+S "kill \$(cat /run/terminal.pid); rm -f /run/terminal* /run/typescript"
+check "the end of its program" wait_for 10 eval "! stty -F $T"
 
 # ---- links that lead to this machine ----
 mkdir -p /run/own && mount --bind /proc /run/own

@@ -57,6 +57,8 @@ Frame good_request(unsigned op)
   frame.args.assign(info->req_body + 8u, '\0');
   if (op == QTFS_OP_PROCESS)
     frame.args[0] = QTFS_PROCESS_KILL;
+  if (op == QTFS_OP_TERMINAL)
+    frame.args[0] = QTFS_TERMINAL_GET;
   if (op == QTFS_OP_HELLO) {
     qtfs_hello hello = {};
 
@@ -323,6 +325,45 @@ TEST(Frame, ChecksTheBodyOfMount)
   EXPECT_EQ(check(0, "a b"), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0, std::string_view("a\0b", 3)), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0x200, "ext4"), QTFS_FRAME_BAD_FIELD);
+}
+
+// What an operation on a terminal has no use for is zero.
+TEST(Frame, ChecksTheBodyOfTerminal)
+{
+  const auto check = [](const qtfs_terminal &body) {
+    Frame frame = good_request(QTFS_OP_TERMINAL);
+
+    std::memcpy(frame.args.data(), &body, sizeof(body));
+    return check_request(frame);
+  };
+  const auto body = [](__u32 what, __u32 arg = 0) {
+    qtfs_terminal terminal = {};
+
+    terminal.what = le(what);
+    terminal.arg = le(arg);
+    return terminal;
+  };
+
+  EXPECT_EQ(check(body(0)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_QUEUED + 1)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_GET, 1)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_SET, 2)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_SET, 3)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_FLUSH, 2)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_FLUSH, ~0u)), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_QUEUED, 1)), QTFS_FRAME_OK);
+  EXPECT_EQ(check(body(QTFS_TERMINAL_QUEUED, 2)), QTFS_FRAME_BAD_FIELD);
+
+  qtfs_terminal modes = body(QTFS_TERMINAL_SET);
+  modes.cc[QTFS_TERMINAL_CC - 1] = 1;
+  EXPECT_EQ(check(modes), QTFS_FRAME_OK);
+  modes.what = le(std::uint32_t{QTFS_TERMINAL_GET});
+  EXPECT_EQ(check(modes), QTFS_FRAME_BAD_FIELD);
+  qtfs_terminal size = body(QTFS_TERMINAL_SET_SIZE);
+  size.rows = le(std::uint16_t{24});
+  EXPECT_EQ(check(size), QTFS_FRAME_OK);
+  size.reserved = le(1u);
+  EXPECT_EQ(check(size), QTFS_FRAME_BAD_FIELD);
 }
 
 // What an operation on a process has no use for is zero, and nobody is everybody.

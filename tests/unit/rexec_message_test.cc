@@ -39,7 +39,7 @@ Request sample()
   request.modes.cc[5] = 77;
   request.limits = {{1, 2}, {3, ~std::uint64_t{0}}};
   request.groups = {4, 20, 1000};
-  request.objects = {{Kind::Input}, {Kind::Terminal}, {Kind::Passed}, {Kind::Null}};
+  request.objects = {{Kind::Input}, {Kind::Terminal}, {Kind::Passed}, {Kind::Listener}};
   request.descriptors = {{0, 0}, {1, 1}, {2, 1}, {9, 2}};
   request.cwd = "/srv";
   request.argv = {"ls", "", "-l"};
@@ -120,7 +120,7 @@ TEST(RexecRequest, IsRefusedIfItMakesNoSense)
   EXPECT_NE(wrong_with([](Request &r) { r.descriptors[1].object = 4; }), "");
   EXPECT_NE(wrong_with([](Request &r) { r.descriptors[1].number = 0; }), "");
   EXPECT_NE(wrong_with([](Request &r) { r.descriptors[1].number = 1U << 20; }), "");
-  EXPECT_NE(wrong_with([](Request &r) { r.objects[1].kind = static_cast<Kind>(6); }), "");
+  EXPECT_NE(wrong_with([](Request &r) { r.objects[1].kind = static_cast<Kind>(7); }), "");
   EXPECT_NE(wrong_with([](Request &r) { r.objects[0].kind = Kind::Terminal; }), "");
   EXPECT_NE(wrong_with([](Request &r) { r.flags &= ~std::uint32_t{Request::terminal}; }), "");
   EXPECT_NE(wrong_with([](Request &r) { r.flags |= Request::detach; }), "");
@@ -175,6 +175,12 @@ TEST(RexecHeader, KnowsHowLongEachTypeMayBe)
   EXPECT_FALSE(get_header(header(0, static_cast<Type>(0))));
   EXPECT_FALSE(get_header(header(0, static_cast<Type>(type_last + 1))));
   EXPECT_FALSE(get_header(header(4, Type::Credit, 0, 60000)));
+  EXPECT_TRUE(get_header(header(12, Type::Connection, 0, objects_max)));
+  EXPECT_FALSE(get_header(header(12, Type::Connection, 0, objects_max - 1)));
+  EXPECT_FALSE(get_header(header(12, Type::Connection, 0, objects_max + connections_max)));
+  EXPECT_FALSE(get_header(header(8, Type::Connection, 0, objects_max)));
+  EXPECT_TRUE(get_header(header(0, Type::Free, 0, objects_max + connections_max - 1)));
+  EXPECT_FALSE(get_header(header(0, Type::Free, 0, 1)));
   EXPECT_FALSE(get_header(header(1, Type::Data, 1)));
   EXPECT_TRUE(get_header(header(100, Type::Exec, 250)));
   EXPECT_FALSE(get_header(header(100, Type::Exec, 251)));
@@ -198,6 +204,13 @@ TEST(RexecMessage, SmallOnesArrive)
   EXPECT_EQ(signal->signal, 15);
   EXPECT_TRUE(signal->group);
   EXPECT_FALSE(parse_signal(encode_signal(0, false)));
+
+  const std::optional<Connected> connected = parse_connected(encode(Connected{5, 1000, 100}));
+  ASSERT_TRUE(connected);
+  EXPECT_EQ(connected->object, 5U);
+  EXPECT_EQ(connected->uid, 1000U);
+  EXPECT_EQ(connected->gid, 100U);
+  EXPECT_FALSE(parse_connected("abc"));
   EXPECT_FALSE(parse_signal(encode_signal(65, false)));
   EXPECT_FALSE(parse_signal(encode_signal(-1, false)));
 

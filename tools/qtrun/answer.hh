@@ -6,6 +6,7 @@
 #define QTFS_QTRUN_ANSWER_HH
 
 #include <cstdint>
+#include <string>
 #include <sys/types.h>
 
 #include "fd.hh"
@@ -39,10 +40,12 @@ inline Answer succeed(std::int64_t value = 0)
 
 // What the answers are made with.
 struct World {
-  Fd control;      // /dev/qtfs
-  Fd proc;         // /proc of this machine
-  Fd host_proc;    // of the host; none: nothing is known of its processes
-  ino_t space = 0; // the mount namespace that the program was started in
+  Fd control;          // /dev/qtfs
+  Fd proc;             // /proc of this machine
+  Fd host_proc;        // of the host; none: nothing is known of its processes
+  ino_t space = 0;     // the mount namespace that the program was started in
+  ino_t own_space = 0; // that of this process
+  std::string group;   // the control group that the program was started in
 };
 
 Answer answer_mount(const Task &task, const World &world);

@@ -21,16 +21,12 @@ namespace qtfs::qtrun {
 namespace {
 
 // On the host, and not the root of a mount of this machine: a mount of the host is none here.
-// The type that statfs(2) tells is the host's file system's, so the list has to say it.
 bool is_hosts(int fd, const std::vector<MountInfo> &mounts)
 {
   struct statx st;
 
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) != 0 ||
-      !(st.stx_mask & STATX_MNT_ID) || st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
-    return false;
-  const auto mount = std::ranges::find(mounts, st.stx_mnt_id, &MountInfo::id);
-  return mount != mounts.end() && mount->type == "qtfs";
+  return ::statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
+         !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && is_on_qtfs(fd, mounts);
 }
 
 std::uint64_t pointer(const std::string &text)

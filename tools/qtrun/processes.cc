@@ -1,73 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Calls about processes.  A number is one of this machine's processes if that one runs in
-// the program's root, or descends from one that does; any other number is the host's.  So
-// what the program started is its own, and never does a signal that is meant for the host
-// reach a daemon of this machine which happens to have the number.
+// Calls about processes.  A number is one of this machine's processes if that one is the
+// program's (kin.hh); any other number is the host's.
 
 #include <algorithm>
-#include <charconv>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "answer.hh"
 #include "ctl.h"
-#include "proc_stat.hh"
+#include "kin.hh"
 #include "wire.h"
 
 namespace qtfs::qtrun {
 
 namespace {
-
-std::optional<ProcStat> stat_of(int proc, pid_t pid)
-{
-  return read_proc_stat(proc, std::to_string(pid) + "/stat");
-}
-
-ino_t space_of(int proc, const std::string &name)
-{
-  struct stat st;
-
-  return ::fstatat(proc, name.c_str(), &st, 0) == 0 ? st.st_ino : 0;
-}
-
-bool belongs(const World &world, pid_t pid)
-{
-  constexpr int generations = 1000; // the list may change while it is gone through
-  const int proc = world.proc.get();
-
-  for (int i = 0; pid > 1 && i < generations; i++) {
-    if (space_of(proc, std::to_string(pid) + "/ns/mnt") == world.space)
-      return true;
-    const std::optional<ProcStat> stat = stat_of(proc, pid);
-    pid = stat ? stat->parent : 0;
-  }
-  return false;
-}
-
-bool group_belongs(const World &world, pid_t group)
-{
-  const int fd = ::openat(world.proc.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR *)> list(fd < 0 ? nullptr : ::fdopendir(fd), ::closedir);
-
-  if (belongs(world, group))
-    return true;
-  while (const dirent *entry = list ? ::readdir(list.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc())
-      continue;
-    const std::optional<ProcStat> stat = stat_of(fd, pid);
-    if (stat && stat->group == group && belongs(world, pid))
-      return true;
-  }
-  return false;
-}
 
 // The numbers of a task in another pid namespace are of that one.
 bool counts_otherwise(const Task &task, const World &world)

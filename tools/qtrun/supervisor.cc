@@ -18,6 +18,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "kin.hh"
 #include "unix_socket.hh"
 
 // Newer than the headers may be.
@@ -133,16 +134,13 @@ void leave_the_caller(const World &world, int socket)
 
 [[noreturn]] void supervise(World world, Fd socket, pid_t program)
 {
-  struct stat space;
-
   leave_the_caller(world, socket.get());
   std::array<char, 1> byte;
   Result<UnixMessage> message = unix_receive(socket.get(), std::span(byte));
-  if (!message || message->rights.size() != 1 ||
-      ::fstatat(world.proc.get(), (std::to_string(program) + "/ns/mnt").c_str(), &space, 0) != 0)
+  note_program(world, program);
+  if (!message || message->rights.size() != 1 || world.space == 0)
     ::_exit(EXIT_FAILURE);
   const Fd listener = std::move(message->rights[0]);
-  world.space = space.st_ino;
   // Both go on on the same processor; only newer kernels can.
   ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   for (unsigned i = 0; i < threads; i++)

@@ -32,7 +32,7 @@ def kdir(_):
 def up(args):
     r = Rig(args.name)
     seconds = r.up(args.guests, args.mem, args.smp, args.disk, args.debug, args.stage, args.append, args.icount,
-                   args.system)
+                   args.system, args.layer)
     say(f"{args.name} is up: {r.config['release']}, {args.guests} guest(s), ready in {seconds:.1f} s ({r.folder})")
     if args.debug:
         for guest in r.guests:
@@ -180,6 +180,7 @@ def parser():
     p.add_argument("--icount", action="store_true", help="virtual time: one processor, a nanosecond for each instruction")
     p.add_argument("--system", action="store_true",
                    help="whole systems: systemd, and a root that keeps what is written when they boot again")
+    p.add_argument("--layer", help="more packages: a file of guest/layers")
     p.add_argument("--debug", action="store_true", help="gdb stub, fixed addresses, boot messages on the console")
 
     p = sub("exec", execute, "run a bash command in a guest: exec NAME ROLE -- COMMAND...", "name", "role")

@@ -160,8 +160,9 @@ class Guest:
         args += disk("base", c["base"]) + disk("modules", c["modules"]) + disk("stage", c["stage_tar"])
         if self.name == "server" or c["guests"] == 1:
             args += disk("scratch", self.folder / "scratch.ext4", readonly=False)
+        if c.get("layer"):
+            args += disk("layer", c["layer"])
         if c.get("system"):
-            args += disk("layer", c["system"])
             args += disk("system", self.folder / f"{self.name}.system.ext4", readonly=False)
         if c["guests"] == 2 and not c.get("nested"):
             mac = "52:54:00:77:00:01" if self.name == "server" else "52:54:00:77:00:02"

@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cache, debug as debug_kernel, image, initramfs, kernel, nested, qmp, stage, system as system_layer
+from . import cache, debug as debug_kernel, image, initramfs, kernel, layer as layers, nested, qmp, stage
+from . import system as system_layer
 from .cache import RigError, command
 from .guest import WINDOW_BYTES, WINDOW_VECTORS, Guest, Process
 
@@ -72,12 +73,14 @@ class Rig:
         return any(g.process.pid for g in self.guests)
 
     def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append="",
-           icount=False, system=False):
+           icount=False, system=False, layer=None):
         """Boot. Returns the seconds until all were ready."""
         stage.require_tools()
         with cache.lock(state_root() / f".{self.name}.lock"):
             if self.alive:
                 raise RigError(f"rig {self.name} is up already (rig down {self.name})")
+            if system and layer:
+                raise RigError("a whole system has a layer of its own")
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
             k = kernel.get()
@@ -85,7 +88,8 @@ class Rig:
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
                 "smp": 1 if icount else smp or (2 if guests == 1 else 1), "nested": None,
                 "icount": icount, "debug": debug, "append": append, "trans": trans(),
-                "system": str(system_layer.get(k)) if system else None,
+                "system": system,
+                "layer": str(system_layer.get(k)) if system else str(layers.get(layer)) if layer else None,
                 "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
                 "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
@@ -93,8 +97,8 @@ class Rig:
                 "stage_tar": str(self.folder / "stage.tar"),
             }
             if guests == 2 and trans() == "vsock":
-                if system:
-                    raise RigError("a guest in a guest is no whole system")
+                if system or layer:
+                    raise RigError("a guest in a guest is no whole system, and has no layer")
                 self._config["nested"] = str(nested.pack(k.image, self._config["initramfs"]))
             stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
             self._make_disk("scratch", disk)

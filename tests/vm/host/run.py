@@ -307,9 +307,9 @@ class Runner:
 
 
 def run(report, name, layouts, options, keep, again=False):
-    """layouts: [(guests, suites)]; again: see Runner.run_twice"""
-    for guests, suites in layouts:
-        runner = Runner(report, f"{name}-{guests}", dict(options, guests=guests), again)
+    """layouts: [(guests, layer, suites)]; again: see Runner.run_twice"""
+    for guests, layer, suites in layouts:
+        runner = Runner(report, f"{name}-{guests}{layer or ''}", dict(options, guests=guests, layer=layer), again)
         shutil.rmtree(runner.results)
         failures = len(report.failures)
         try:

@@ -3,6 +3,7 @@
     # timeout: SECONDS       limit of the whole suite, default 120
     # guests: any|1|2        the layouts it can run in, default any
     # trans: tcp vsock ...   the transports it is for, default all
+    # layer: NAME            packages of guest/layers that it wants
     # expect-log: REGEX      kernel log lines that it provokes (may be repeated)"""
 import os
 import re
@@ -19,11 +20,12 @@ class Suite:
     def __init__(self, path):
         self.name = path.stem
         head = path.read_text(encoding="utf-8")
-        headers = re.findall(r"^# (timeout|guests|trans|expect-log): *(.*?) *$", head, re.M)
+        headers = re.findall(r"^# (timeout|guests|trans|layer|expect-log): *(.*?) *$", head, re.M)
         self.expected = [value for key, value in headers if key == "expect-log"]
         single = dict(headers)
         self.timeout = int(int(single.get("timeout", 120)) * SLOW)
         self.guests = single.get("guests", "any")
+        self.layer = single.get("layer")
         self.trans = single.get("trans", "").replace(",", " ").split()
         if self.guests not in ("any", "1", "2"):
             raise RigError(f"{path}: guests: {self.guests}?")
@@ -42,7 +44,7 @@ def find(names=None):
 
 
 def plan(suites, guests, every_layout, trans):
-    """[(number of guests, suites to run there)], and the names of those that run nowhere."""
+    """[(number of guests, layer, suites to run there)], and the names of those that run nowhere."""
     fits = {n: [s for s in suites if s.fits(n, trans)] for n in (1, 2)}
     if guests:
         chosen = {guests: fits[guests]}
@@ -51,4 +53,6 @@ def plan(suites, guests, every_layout, trans):
     else:           # each once: in one guest if it can
         chosen = {1: fits[1], 2: [s for s in fits[2] if s not in fits[1]]}
     left_out = [s.name for s in suites if not any(s in c for c in chosen.values())]
-    return [(n, c) for n, c in chosen.items() if c], left_out
+    layers = sorted({s.layer or "" for s in suites})
+    groups = [(n, layer or None, [s for s in c if (s.layer or "") == layer]) for n, c in chosen.items() for layer in layers]
+    return [group for group in groups if group[2]], left_out
