@@ -324,7 +324,7 @@ static inline int qtfs_mount_ok(const struct qtfs_mount *body)
 	return ended && qtfs_flags_ok(body->flags, body->reserved, QTFS_MOUNT_ALL);
 }
 
-/* What is wanted of a process, and nothing beside. */
+/* What is wanted of a terminal, and nothing beside. */
 static inline int qtfs_terminal_ok(const struct qtfs_terminal *body)
 {
 	__u32 what = qtfs_le32(body->what);
@@ -343,6 +343,7 @@ static inline int qtfs_terminal_ok(const struct qtfs_terminal *body)
 	       (!size || what == QTFS_TERMINAL_SET_SIZE);
 }
 
+/* What is wanted of a process, and nothing beside. */
 static inline int qtfs_process_ok(const struct qtfs_process *body)
 {
 	__u32 what = qtfs_le32(body->what);
