@@ -28,14 +28,13 @@ constexpr auto first_pause = std::chrono::milliseconds(20); // for a file withou
 constexpr auto longest_pause = std::chrono::seconds(2);
 
 // What is on a mount of qtfs is the peer's already; the others have no sockets.
-bool is_foreign(int fd)
+bool is_foreign(int fd, const std::vector<MountInfo> &mounts)
 {
   struct statfs st;
 
-  if (::fstatfs(fd, &st) != 0)
+  if (::fstatfs(fd, &st) != 0 || is_on_qtfs(fd, mounts))
     return true;
   switch (static_cast<std::uint32_t>(st.f_type)) {
-  case QTFS_SUPER_MAGIC:
   case PROC_SUPER_MAGIC:
   case SYSFS_MAGIC:
   case CGROUP2_SUPER_MAGIC:
@@ -95,7 +94,7 @@ void Exports::drain()
 void Exports::look()
 {
   const Clock::time_point begin = Clock::now();
-  Look look;
+  Look look{.mounts = read_mountinfo()};
   Result<BoundSockets> bound = BoundSockets::now();
   if (bound)
     look.bound = std::move(*bound);
@@ -177,12 +176,12 @@ void Exports::visit(Look &look, const std::string &path, int depth, dev_t device
   }
   if (depth == 0)
     device = st.st_dev;
-  if (S_ISDIR(st.st_mode) && st.st_dev == device && !is_foreign(fd->get())) {
+  if (S_ISDIR(st.st_mode) && st.st_dev == device && !is_foreign(fd->get(), look.mounts)) {
     visit_directory(look, fd->get(), path, depth, device);
   } else if (S_ISSOCK(st.st_mode)) {
     if (depth == 0) {
       const Result<Fd> parent = root_.look_up(directory_of(path), O_DIRECTORY);
-      if (!parent || is_foreign(parent->get()))
+      if (!parent || is_foreign(parent->get(), look.mounts))
         return;
       watch(look, parent->get(), in_directory);
     }

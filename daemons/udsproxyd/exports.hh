@@ -16,10 +16,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "diag.hh"
 #include "loop.hh"
 #include "made_sockets.hh"
+#include "mountinfo.hh"
 #include "place.hh"
 #include "whitelist.hh"
 
@@ -48,9 +50,10 @@ public:
 
 private:
   struct Look {
-    BoundSockets bound;
-    std::map<std::string, Announcement> found;
-    std::set<int> watched;
+    std::vector<MountInfo> mounts;
+    BoundSockets bound{};
+    std::map<std::string, Announcement> found{};
+    std::set<int> watched{};
     std::size_t directories = 0;
     bool unready = false; // there are files of sockets that nobody listens on
   };
