@@ -221,12 +221,14 @@ static int qtfs_dir_open(struct inode *inode, struct file *file)
 	return qtfs_open_with(inode, file, &rpc);
 }
 
-/* Fetches the entries from @cookie on.  1: there are some, 0: the end. */
-static int entries_fetch(struct file *file, u64 cookie)
+/*
+ * Fetches what comes after @cookie in @parent, @entries: with what the names lead to.  *@rows
+ * becomes *@len bytes of it, for the caller to put; NULL at the end.
+ */
+static int batch_fetch(struct dentry *parent, struct qtfs_file *qf, u64 cookie, bool entries,
+		       struct qtfs_buf **rows, u32 *len)
 {
-	struct inode *dir = file_inode(file);
-	struct qtfs_file *qf = qtfs_file(file);
-	bool entries = wants_entries(dir, cookie);
+	struct inode *dir = d_inode(parent);
 	u32 size = batch_size(dir);
 	struct qtfs_readdir body = {
 		.cookie = cpu_to_le64(cookie),
@@ -237,12 +239,12 @@ static int entries_fetch(struct file *file, u64 cookie)
 		.op = QTFS_OP_READDIR,
 		.file = qf,
 		.body = &body,
+		.in = qtfs_buf_alloc(size, GFP_KERNEL),
 		.in_max = size,
 	};
 	int error;
 
-	entries_drop(qf);
-	rpc.in = qtfs_buf_alloc(size, GFP_KERNEL);
+	*rows = NULL;
 	if (!rpc.in)
 		return -ENOMEM;
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
@@ -250,8 +252,26 @@ static int entries_fetch(struct file *file, u64 cookie)
 		qtfs_buf_put(rpc.in);
 		return error;
 	}
-	batch_came(file_dentry(file), &rpc, entries, !cookie);
-	entries_set(qf, rpc.in, rpc.in_len, cookie);
+	batch_came(parent, &rpc, entries, !cookie);
+	*rows = rpc.in;
+	*len = rpc.in_len;
+	return 0;
+}
+
+/* Fetches the entries from @cookie on.  1: there are some, 0: the end. */
+static int entries_fetch(struct file *file, u64 cookie)
+{
+	struct qtfs_file *qf = qtfs_file(file);
+	struct qtfs_buf *rows;
+	u32 len;
+	int error;
+
+	entries_drop(qf);
+	error = batch_fetch(file_dentry(file), qf, cookie, wants_entries(file_inode(file), cookie),
+			    &rows, &len);
+	if (error || !rows)
+		return error;
+	entries_set(qf, rows, len, cookie);
 	return 1;
 }
 
@@ -272,31 +292,16 @@ static bool entries_end(const void *rows, u32 len, u64 *cookie)
 /* Fetches a batch of @parent from *@cookie on, and primes it.  Returns whether there is more. */
 static int names_fetch_batch(struct dentry *parent, struct qtfs_file *qf, u64 *cookie)
 {
-	struct inode *dir = d_inode(parent);
-	u32 size = batch_size(dir);
-	struct qtfs_readdir body = {
-		.cookie = cpu_to_le64(*cookie),
-		.size = cpu_to_le32(size),
-		.flags = cpu_to_le32(QTFS_READDIR_ENTRIES),
-	};
-	struct qtfs_rpc rpc = {
-		.op = QTFS_OP_READDIR,
-		.file = qf,
-		.body = &body,
-		.in_max = size,
-	};
-	int error;
+	struct qtfs_buf *rows;
+	u32 len;
+	int more;
 
-	rpc.in = qtfs_buf_alloc(size, GFP_KERNEL);
-	if (!rpc.in)
-		return -ENOMEM;
-	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
-	if (!error && rpc.in_len) {
-		batch_came(parent, &rpc, true, !*cookie);
-		error = entries_end(rpc.in->linear, rpc.in_len, cookie);
-	}
-	qtfs_buf_put(rpc.in);
-	return error;
+	more = batch_fetch(parent, qf, *cookie, true, &rows, &len);
+	if (more || !rows)
+		return more;
+	more = entries_end(rows->linear, len, cookie);
+	qtfs_buf_put(rows);
+	return more;
 }
 
 /* Fetches what is in @parent, which isn't large, and primes it. */
