@@ -113,9 +113,9 @@ static void time_fill(struct qtfs_time *to, const struct timespec64 *from)
 	to->reserved = 0;
 }
 
-static __le32 dev_fill(dev_t dev)
+static u32 dev_number(dev_t dev)
 {
-	return cpu_to_le32(MAJOR(dev) << 20 | MINOR(dev));
+	return MAJOR(dev) << 20 | MINOR(dev);
 }
 
 /*
@@ -152,13 +152,13 @@ int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach
 		.blocks = cpu_to_le64(stat.blocks),
 		.attributes = cpu_to_le64(stat.attributes),
 		.attributes_mask = cpu_to_le64(stat.attributes_mask),
-		.dev = dev_fill(stat.dev),
+		.dev = cpu_to_le32(dev_number(stat.dev)),
 		.gen = cpu_to_le32(inode->i_generation),
 		.mode = cpu_to_le32(stat.mode),
 		.nlink = cpu_to_le32(stat.nlink),
 		.uid = cpu_to_le32(from_kuid_munged(&init_user_ns, stat.uid)),
 		.gid = cpu_to_le32(from_kgid_munged(&init_user_ns, stat.gid)),
-		.rdev = dev_fill(stat.rdev),
+		.rdev = cpu_to_le32(dev_number(stat.rdev)),
 		.blksize = cpu_to_le32(stat.blksize),
 		.flags = cpu_to_le32(flags),
 		.fstype = cpu_to_le32(inode->i_sb->s_magic),
@@ -173,16 +173,16 @@ int qtfsd_attr_fill(struct qtfs_attr *attr, const struct path *path, bool attach
 /* What a client will know @path by. */
 int qtfsd_file_id(struct qtfsd_file_id *id, const struct path *path)
 {
-	struct qtfs_attr attr;
+	struct kstat stat;
 	int error;
 
-	error = qtfsd_attr_fill(&attr, path, false);
+	error = vfs_getattr(path, &stat, STATX_INO, AT_STATX_SYNC_AS_STAT);
 	if (error)
 		return error;
 	*id = (struct qtfsd_file_id){
-		.ino = le64_to_cpu(attr.ino),
-		.dev = le32_to_cpu(attr.dev),
-		.gen = le32_to_cpu(attr.gen),
+		.ino = stat.ino,
+		.dev = dev_number(stat.dev),
+		.gen = d_backing_inode(path->dentry)->i_generation,
 	};
 	return 0;
 }
