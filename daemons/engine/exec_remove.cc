@@ -71,11 +71,16 @@ int exec_rename(Call &call)
   const Result<Identity> old_now = Identity::of(old_directory, call.name(0));
   if (!old_now)
     return old_now.error().value();
-  const Result<Identity> new_now = Identity::of(new_directory, call.name(1));
+
+  // Whether there was something at the new name tells nothing, unless it goes to the old one.
+  const std::optional<Note> earlier = call.earlier();
+  Result<Identity> new_now = Identity();
+  if (earlier || flags & RENAME_EXCHANGE)
+    new_now = Identity::of(new_directory, call.name(1));
   if (!new_now)
     return new_now.error().value();
 
-  if (const std::optional<Note> earlier = call.earlier()) {
+  if (earlier) {
     switch (renamed(earlier->before[0], earlier->before[1], *old_now, *new_now,
                     flags & RENAME_EXCHANGE)) {
     case Outcome::NotYet:
