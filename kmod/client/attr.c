@@ -254,13 +254,17 @@ unlock:
 	spin_unlock(&inode->i_lock);
 }
 
-/* Asks again for the attributes of @inode before they are used. */
+/*
+ * Asks again for the attributes of @inode before they are used.  Who wants its ACL alone asks for
+ * that, as it may have one now.
+ */
 void qtfs_expire_attr(struct inode *inode)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);
 
 	spin_lock(&inode->i_lock);
 	qi->attr_expires = 0;
+	qi->flags |= QTFS_ATTR_ACL;
 	/* Answers that are under way are as old. */
 	qi->version = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
 	spin_unlock(&inode->i_lock);

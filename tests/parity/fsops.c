@@ -1186,6 +1186,22 @@ static void do_mode(void)
 /* "many" has 3000 files e0 to e2999; "acl" has a default ACL (of u:1234:rwx, g:2000:r-x, mask rwx, other ---). */
 static void do_acl(void)
 {
+	/* as posix_acl_xattr.h has it: version 2, then tag, permissions, id */
+	static const uint32_t acl[] = {
+		2, 0x60001, ~0u, 0x40002, 1234, 0x40004, ~0u, 0x40010, ~0u, 0x40020, ~0u,
+	};
+	char back[64];
+
+	/* nothing else is asked between */
+	T(make("plain", "x"));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	T(setxattr("plain", "system.posix_acl_access", acl, sizeof(acl), 0));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	IS(!memcmp(back, acl, sizeof(acl)));
+	T(removexattr("plain", "system.posix_acl_access"));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	st("plain");
+
 	umask(077);
 	close(F(open("acl/f", O_CREAT | O_RDWR, 0666)));
 	st("acl/f");
