@@ -1796,6 +1796,17 @@ static void do_exec(void)
 	T(run("./prog"));
 	T(chmod("prog", 0644));
 	T(run("./prog") == EACCES);
+	/* who may only execute it needn't be able to read it: twice, by a known name and not */
+	T(chmod("prog", 0111));
+	T(run("./prog"));
+	T(run("./prog"));
+	T(make("unreadable", "#!/bin/sh\nexit 7\n"));
+	T(chmod("unreadable", 0111));
+	F(open("unreadable", O_RDONLY));
+	T(chmod("prog", 0444));
+	T(run("./prog") == EACCES);
+	T(chmod("prog", 0011));
+	T(run("./prog"));
 }
 
 static void do_statfs(void)
