@@ -4,7 +4,8 @@
  *
  * The server keeps and enforces them; here they are read so that permission()
  * says the same.  Attributes tell whether a file has an access ACL at all
- * (QTFS_ATTR_ACL), so those that have none cost no request.  The VFS caches what
+ * (QTFS_ATTR_ACL), so those that have none cost no request, unless they may have
+ * changed since (qtfs_expire_attr()).  The VFS caches what
  * get_inode_acl() returns until attr.c sees that the file's ctime has changed.
  */
 #include "qtfs.h"

@@ -15,6 +15,7 @@
 #include "qtfs.h"
 
 #include <linux/posix_acl.h>
+#include <linux/sched/signal.h>
 #include <linux/statfs.h>
 
 static struct timespec64 time_from(const struct qtfs_time *time)
@@ -253,13 +254,17 @@ unlock:
 	spin_unlock(&inode->i_lock);
 }
 
-/* Asks again for the attributes of @inode before they are used. */
+/*
+ * Asks again for the attributes of @inode before they are used.  Who wants its ACL alone asks for
+ * that, as it may have one now.
+ */
 void qtfs_expire_attr(struct inode *inode)
 {
 	struct qtfs_inode *qi = qtfs_i(inode);
 
 	spin_lock(&inode->i_lock);
 	qi->attr_expires = 0;
+	qi->flags |= QTFS_ATTR_ACL;
 	/* Answers that are under way are as old. */
 	qi->version = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
 	spin_unlock(&inode->i_lock);
@@ -417,6 +422,24 @@ static void fill_setattr(struct qtfs_setattr *body, const struct iattr *iattr)
 	body->valid = cpu_to_le32(valid);
 }
 
+/*
+ * Whether the caller may make what @dentry names @size bytes long: the server knows neither
+ * its limit (RLIMIT_FSIZE) nor whom to send SIGXFSZ.  What is long enough may stay so.
+ */
+int qtfs_newsize_ok(struct dentry *dentry, loff_t size)
+{
+	struct inode *inode = d_inode(dentry);
+	int error;
+
+	if (size > i_size_read(inode) && size > rlimit(RLIMIT_FSIZE) &&
+	    qtfs_attr_expired(inode)) {
+		error = qtfs_refresh_dentry(dentry);
+		if (error)
+			return error;
+	}
+	return inode_newsize_ok(inode, size);
+}
+
 /* The server checks the caller's rights: it has the file's true owner and mode. */
 int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr)
 {
@@ -433,7 +456,7 @@ int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *i
 
 	/* What was written before must not come after. */
 	if (iattr->ia_valid & ATTR_SIZE) {
-		error = qtfs_direct_drain(inode);
+		error = qtfs_newsize_ok(dentry, iattr->ia_size) ?: qtfs_direct_drain(inode);
 		if (error)
 			return error;
 	}

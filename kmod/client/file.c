@@ -360,6 +360,9 @@ static loff_t qtfs_llseek(struct file *file, loff_t offset, int whence)
 	return generic_file_llseek(file, offset, whence);
 }
 
+/* Modes that leave the end of a file where it is, or put it not at offset + len. */
+#define ENDS_ELSEWHERE	(FALLOC_FL_KEEP_SIZE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
+
 static long qtfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = file_inode(file);
@@ -375,10 +378,13 @@ static long qtfs_fallocate(struct file *file, int mode, loff_t offset, loff_t le
 		.body = &body,
 		.reply = &rep,
 	};
-	int error;
+	int error = 0;
 
 	inode_lock(inode);
-	error = qtfs_direct_drain(inode) ?: qtfs_clean(inode);
+	if (!(mode & ENDS_ELSEWHERE))
+		error = qtfs_newsize_ok(file_dentry(file), offset + len);
+	if (!error)
+		error = qtfs_direct_drain(inode) ?: qtfs_clean(inode);
 	if (!error)
 		error = qtfs_rpc_call(qtfs_session_of(inode->i_sb), &rpc);
 	if (!error) {

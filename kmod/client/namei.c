@@ -586,8 +586,12 @@ static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct fil
 		goto lookup;
 
 	error = open_rpc(dir, dentry, file, open_flags, mode, &rpc);
-	/* What isn't a file is for the VFS to follow, or to refuse in its way. */
-	if (error == -ELOOP || error == -EISDIR || error == -ENXIO) {
+	/*
+	 * What isn't a file is for the VFS to follow, or to refuse in its way; what can't be
+	 * read may still be executed, see qtfs_open().
+	 */
+	if (error == -ELOOP || error == -EISDIR || error == -ENXIO ||
+	    (error == -EACCES && (file->f_flags & __FMODE_EXEC))) {
 		qtfs_buf_put(rpc.in);
 		goto lookup;
 	}

@@ -154,12 +154,35 @@ int qtfs_open_with(struct inode *inode, struct file *file, struct qtfs_rpc *rpc)
 	return error;
 }
 
+/*
+ * Who may only execute a file, and not read it, has the kernel read it.  The server can't
+ * tell that from a read of the caller's own.  So it's decided here, by what the server says
+ * now of the file, and opened on nobody's behalf; its policy has its word as ever.
+ */
+static int open_to_execute(struct inode *inode, struct file *file, struct qtfs_rpc *rpc)
+{
+	int error;
+
+	error = qtfs_refresh_dentry(file_dentry(file)) ?:
+		qtfs_permission(&nop_mnt_idmap, inode, MAY_EXEC | MAY_OPEN);
+	if (error)
+		return error;
+	rpc->cred = qtfs_session_of(inode->i_sb)->cred;
+	return qtfs_open_with(inode, file, rpc);
+}
+
 int qtfs_open(struct inode *inode, struct file *file)
 {
 	struct qtfs_open body = { .flags = cpu_to_le32(qtfs_open_flags(file)) };
 	struct qtfs_rpc rpc = { .op = QTFS_OP_OPEN, .body = &body };
+	int error;
 
-	return qtfs_open_again(inode, file) ? 0 : qtfs_open_with(inode, file, &rpc);
+	if (qtfs_open_again(inode, file))
+		return 0;
+	error = qtfs_open_with(inode, file, &rpc);
+	if (error == -EACCES && (file->f_flags & __FMODE_EXEC))
+		error = open_to_execute(inode, file, &rpc);
+	return error;
 }
 
 /* finish_open() calls it with the file attached already. */

@@ -510,6 +510,7 @@ int qtfs_refresh_dentry(struct dentry *dentry);
 int qtfs_refresh_inode(struct inode *inode);
 int qtfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		 u32 mask, unsigned int flags);
+int qtfs_newsize_ok(struct dentry *dentry, loff_t size);
 int qtfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr);
 int qtfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int qtfs_statfs(struct dentry *dentry, struct kstatfs *st);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -492,6 +494,46 @@ static void do_direct(void)
 	free(buf);
 }
 
+static void limit_files(rlim_t size)
+{
+	const int error = errno;
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = size;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	errno = error;
+}
+
+/* A call under a limit, which is for what is printed as well, so not for longer. */
+#define LIMITED(call)	\
+	({ limit_files(5000); long r_ = (long)(call); limit_files(RLIM_INFINITY); r_; })
+
+/* RLIMIT_FSIZE is the caller's own. */
+static void limited(void)
+{
+	int fd;
+
+	signal(SIGXFSZ, SIG_IGN);
+	fd = F(open("limited", O_CREAT | O_RDWR, 0644));
+	T(pwrite(fd, "x", 1, 5999));
+	T(LIMITED(pwrite(fd, "x", 1, 5000)));
+	T(LIMITED(ftruncate(fd, 6001)));
+	T(LIMITED(ftruncate(fd, 5500)));
+	T(LIMITED(ftruncate(fd, 5501)));
+	T(LIMITED(truncate("limited", 5000)));
+	T(LIMITED(truncate("limited", 5001)));
+	T(LIMITED(fallocate(fd, 0, 0, 5001)));
+	T(LIMITED(fallocate(fd, FALLOC_FL_ZERO_RANGE, 4000, 2000)));
+	T(LIMITED(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5001)));
+	T(LIMITED(fallocate(fd, 0, 0, 5000)));
+	stfd(fd);
+	T(fallocate(fd, 0, 0, 5001));
+	stfd(fd);
+	close(fd);
+	signal(SIGXFSZ, SIG_DFL);
+}
+
 static void do_trunc(void)
 {
 	char buf[64];
@@ -559,6 +601,7 @@ static void do_trunc(void)
 	T(pread(fd, buf, 10, 0));
 	say("sum %08x", sum(buf, 10));
 	close(fd);
+	limited();
 }
 
 static void do_dirs(void)
@@ -1143,6 +1186,22 @@ static void do_mode(void)
 /* "many" has 3000 files e0 to e2999; "acl" has a default ACL (of u:1234:rwx, g:2000:r-x, mask rwx, other ---). */
 static void do_acl(void)
 {
+	/* as posix_acl_xattr.h has it: version 2, then tag, permissions, id */
+	static const uint32_t acl[] = {
+		2, 0x60001, ~0u, 0x40002, 1234, 0x40004, ~0u, 0x40010, ~0u, 0x40020, ~0u,
+	};
+	char back[64];
+
+	/* nothing else is asked between */
+	T(make("plain", "x"));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	T(setxattr("plain", "system.posix_acl_access", acl, sizeof(acl), 0));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	IS(!memcmp(back, acl, sizeof(acl)));
+	T(removexattr("plain", "system.posix_acl_access"));
+	T(getxattr("plain", "system.posix_acl_access", back, sizeof(back)));
+	st("plain");
+
 	umask(077);
 	close(F(open("acl/f", O_CREAT | O_RDWR, 0666)));
 	st("acl/f");
@@ -1737,6 +1796,17 @@ static void do_exec(void)
 	T(run("./prog"));
 	T(chmod("prog", 0644));
 	T(run("./prog") == EACCES);
+	/* who may only execute it needn't be able to read it: twice, by a known name and not */
+	T(chmod("prog", 0111));
+	T(run("./prog"));
+	T(run("./prog"));
+	T(make("unreadable", "#!/bin/sh\nexit 7\n"));
+	T(chmod("unreadable", 0111));
+	F(open("unreadable", O_RDONLY));
+	T(chmod("prog", 0444));
+	T(run("./prog") == EACCES);
+	T(chmod("prog", 0011));
+	T(run("./prog"));
 }
 
 static void do_statfs(void)
