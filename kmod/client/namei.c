@@ -165,15 +165,19 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 static int revalidate(struct inode *dir, const struct qstr *name, struct dentry *dentry,
 		      unsigned int flags)
 {
+	const struct inode *inode = d_inode_rcu(dentry);
 	struct dentry *parent;
 	int valid;
 
 	/* A name about to be made is asked for again: others make names, too. */
-	if (d_really_is_negative(dentry)) {
+	if (!inode) {
 		if (flags & (LOOKUP_CREATE | LOOKUP_RENAME_TARGET))
 			return 0;
 		return !dentry_expired(dentry);
 	}
+	/* Of whoever looked it up; for others, and the next time, it's another one. */
+	if (qtfs_is_own(inode))
+		return flags & LOOKUP_RCU ? -ECHILD : 0;
 	dentry_used(dir, dentry);
 	/* LOOKUP_REVAL: something on the way was ESTALE. */
 	if (!dentry_expired(dentry) && !(flags & LOOKUP_REVAL))
@@ -235,12 +239,18 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 	return alias;
 }
 
-/* The server has no such name. */
-static void lookup_failed(struct dentry *dentry, const struct qtfs_age *age)
+/* The server has no such name.  Returns what ->lookup would. */
+static struct dentry *lookup_failed(struct dentry *parent, struct dentry *dentry,
+				    const struct qtfs_age *age)
 {
+	struct inode *own = qtfs_special_own(parent, &dentry->d_name);
+
 	qtfs_dentry_expire(dentry);
+	if (own)
+		return IS_ERR(own) ? ERR_CAST(own) : d_splice_alias(own, dentry);
 	d_add(dentry, NULL);
 	dentry_believe(dentry, age);
+	return NULL;
 }
 
 static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
@@ -259,8 +269,7 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 	parent = dget_parent(dentry);
 	error = lookup_rpc(parent, &dentry->d_name, NULL, &rep, &age);
 	if (error == -ENOENT) {
-		lookup_failed(dentry, &age);
-		alias = NULL;
+		alias = lookup_failed(parent, dentry, &age);
 	} else if (error) {
 		alias = ERR_PTR(error);
 	} else {
@@ -600,10 +609,14 @@ static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct fil
 	if (!error)
 		error = open_done(dentry, file, &rpc);
 	else if (error == -ENOENT && !(open_flags & O_CREAT))
-		lookup_failed(dentry, &rpc.age);
+		alias = lookup_failed(dentry->d_parent, dentry, &rpc.age);
 	else
 		d_drop(dentry);
 	qtfs_buf_put(rpc.in);
+	if (IS_ERR(alias))
+		return PTR_ERR(alias);
+	if (error == -ENOENT && d_really_is_positive(dentry))
+		return finish_no_open(file, NULL);
 	return error;
 
 lookup:

@@ -679,6 +679,8 @@ void qtfs_special_free(struct list_head *links);
 bool qtfs_special_known(const struct list_head *links, const struct list_head *of);
 void qtfs_special_show(struct seq_file *m, const struct list_head *links);
 const char *qtfs_special_target(struct dentry *dentry);
+struct inode *qtfs_special_own(struct dentry *parent, const struct qstr *name);
+bool qtfs_is_own(const struct inode *inode);
 
 /* range.c; @from and @to are bytes of the folio */
 int qtfs_range_prepare(struct folio *folio, gfp_t gfp);
