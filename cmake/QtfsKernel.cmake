@@ -68,6 +68,11 @@ endif()
 if(QTFS_KMOD_CC)
   list(APPEND kmod_args "CC=${QTFS_KMOD_CC}")
 endif()
+if(CMAKE_CROSSCOMPILING)
+  # Of those that a toolchain file of ours is for, kbuild calls one otherwise.
+  string(REPLACE "aarch64" "arm64" kmod_arch "${CMAKE_SYSTEM_PROCESSOR}")
+  list(APPEND kmod_args "ARCH=${kmod_arch}" "CROSS_COMPILE=${QTFS_CROSS_COMPILE}")
+endif()
 
 # With make, the module build shares the jobs of the whole build.
 if(CMAKE_GENERATOR MATCHES "Makefiles")

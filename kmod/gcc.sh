@@ -11,4 +11,4 @@ for arg do
 	*) set -- "$@" "$arg" ;;
 	esac
 done
-exec gcc "$@" -Wno-attributes
+exec "${CROSS_COMPILE-}gcc" "$@" -Wno-attributes

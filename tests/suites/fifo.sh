@@ -70,7 +70,7 @@ got = []
 def read(i):
     with open(f"{where}/{i}", "rb") as f:
         got.append(f.read())
-threading.stack_size(65536)
+threading.stack_size(131072)  # what each processor grants
 threads = [threading.Thread(target=read, args=(i,)) for i in range(count)]
 for t in threads:
     t.start()

@@ -1,5 +1,5 @@
 """Debian packages, downloaded and unpacked, never installed. The machine's own apt configuration serves its own suite;
-any other suite gets a private one, so that the machine's package lists and sources stay as they are."""
+any other suite or architecture gets a private one, so that the machine's package lists and sources stay as they are."""
 import os
 import re
 from pathlib import Path
@@ -8,20 +8,23 @@ from .cache import ROOT, RigError, command, say
 
 MIRROR = os.environ.get("QTFS_MIRROR") or "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+SUITE = "bookworm"          # of guests, unless one is named
+NATIVE = "amd64"
 
 
 class Apt:
-    """suite None: the machine's own."""
+    """suite None: the machine's own. Of another architecture come those packages that this machine's doesn't have, or
+    whose name ends in it (NAME:arm64): programs of kbuild, which are to run here, are this machine's."""
 
-    def __init__(self, suite=None):
+    def __init__(self, suite=None, architecture=NATIVE):
         self.env = dict(os.environ, LC_ALL="C.UTF-8")
         self.fresh = False
-        if suite:
-            self.env["APT_CONFIG"] = str(self._private(suite))
+        if suite or architecture != NATIVE:
+            self.env["APT_CONFIG"] = str(self._private(suite or SUITE, architecture))
 
     @staticmethod
-    def _private(suite):
-        top = ROOT / f"apt-{suite}"
+    def _private(suite, architecture):
+        top = ROOT / (f"apt-{suite}" if architecture == NATIVE else f"apt-{suite}-{architecture}")
         for sub in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/apt.conf.d"):
             (top / sub).mkdir(parents=True, exist_ok=True)
         (top / "state/status").touch()
@@ -32,8 +35,8 @@ Dir::Etc::sourceparts "-";
 Dir::State "{top}/state";
 Dir::State::status "{top}/state/status";
 Dir::Cache "{top}/cache";
-APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; }};
+APT::Architecture "{NATIVE}";
+APT::Architectures {{ {" ".join(f'"{a}";' for a in dict.fromkeys((NATIVE, architecture)))} }};
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Check-Valid-Until "false";
@@ -63,3 +66,13 @@ Acquire::Check-Valid-Until "false";
         for deb in debs:
             command("dpkg-deb", "-x", deb, into)
             deb.unlink()
+
+
+def localize(folder):
+    """Make the absolute links of unpacked packages point into their folder."""
+    for link in folder.rglob("*"):
+        if link.is_symlink():
+            target = os.readlink(link)
+            if target.startswith("/"):
+                link.unlink()
+                link.symlink_to(os.path.relpath(folder / target[1:], link.parent))

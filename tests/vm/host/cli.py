@@ -9,24 +9,32 @@ import tempfile
 import time
 from pathlib import Path, PurePosixPath
 
-from . import cache, image, initramfs, kernel, qmp, rig, run, stage, suites, system
+from . import arch, cache, foreign, image, initramfs, kernel, qmp, rig, run, stage, suites, system
 from .cache import RigError, say
 from .rig import Rig
 
 
 def prepare(_):
-    stage.require_tools()
+    stage.require_tools(arch.get())
     start = time.monotonic()
     k = kernel.get()
     k.modules_image()
     initramfs.get(k)
-    image.get()
+    image.get(k.arch)
     say(f"kernel {k.release}, everything is in {cache.ROOT} ({time.monotonic() - start:.1f} s)")
     print(k.kdir)
 
 
 def kdir(_):
     print(kernel.get().kdir)
+
+
+def sysroot(args):
+    a = arch.get()
+    if not a.foreign:
+        raise RigError(f"{a.name} needs none: its packages are installed")
+    stage.require_tools(a)
+    print(foreign.sysroot(a, args.package))
 
 
 def up(args):
@@ -113,7 +121,7 @@ def dump(args):
 def native(args):
     """What is compiled by this machine's processor needs no guest's time: folders are where it can be left."""
     k = kernel.get()
-    layers = [image.get(), system.get(k), k.modules_image()]
+    layers = [image.get(k.arch), system.get(k), k.modules_image()]
     with tempfile.TemporaryDirectory(dir=cache.ROOT) as work:
         said = system.native(layers, work, args.script, [Path(folder).resolve() for folder in args.folder])
     print(said, end="")
@@ -165,6 +173,9 @@ def parser():
 
     sub("prepare", prepare, "make what the guests need (kernel, image, initramfs) and print the kernel build folder")
     sub("kdir", kdir, "print the build folder of the guests' kernel, for -DQTFS_KDIR=")
+
+    p = sub("sysroot", sysroot, "print a folder with packages for ARCH, which a compiler takes for its root")
+    p.add_argument("package", nargs="+")
 
     def machine(p):
         p.add_argument("--mem", type=int, help="memory of a guest, MB (default: 1024)")

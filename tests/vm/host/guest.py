@@ -10,15 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from . import session
+from . import arch as arches, session
 from .cache import RigError
 from .suites import SLOW
 
-QEMU = "qemu-system-x86_64"
-# `max`, less what costs under emulation, which is "rep movsb" copies (run byte by byte) and page tables of five levels,
-# and less what is broken there: with several processors, QEMU 7.2's cmpxchg16b ruins the flags now and then, and a
-# kernel whose slab allocator uses it (6.12) dies of a double fault.
-CPU = "max,-erms,-fsrm,-la57,-cx16"
 READY = b"rig: ready"
 WINDOW_BYTES = 16 << 20
 WINDOW_VECTORS = 5
@@ -65,10 +60,10 @@ class Process:
         self.name = name
         self.file = folder / f"{name}.process"
 
-    def spawn(self, args):
+    def spawn(self, args, qemu=arches.X86_64.qemu):
         pidfile = self.folder / f"{self.name}.pid"
         pidfile.unlink(missing_ok=True)
-        done = subprocess.run([QEMU, *args, "-daemonize", "-pidfile", str(pidfile)], stdin=subprocess.DEVNULL,
+        done = subprocess.run([qemu, *args, "-daemonize", "-pidfile", str(pidfile)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise RigError(f"{self.name}: QEMU does not start: {done.stdout.strip()}")
@@ -115,6 +110,7 @@ class Guest:
         self.folder = Path(folder)
         self.name = name
         self.config = config
+        self.arch = arches.get(config.get("arch"))
         self.process = Process(self.folder, name)
         self.console = self.folder / f"{name}.console"
         self.port_file = self.folder / f"{name}.port"
@@ -127,14 +123,14 @@ class Guest:
 
     def _append(self):
         c = self.config
-        words = ["console=ttyS0", "no_timer_check", "tsc=reliable", "panic=-1", "mitigations=off", "slab_nomerge",
-                 "random.trust_cpu=on", "net.ifnames=0", "log_buf_len=4M", "reboot=t",
+        words = [self.arch.cmdline, "panic=-1", "mitigations=off", "slab_nomerge", "random.trust_cpu=on",
+                 "net.ifnames=0", "log_buf_len=4M",
                  # A loaded host makes guests slow: only what takes really long is a lockup.
                  "sysctl.kernel.watchdog_thresh=30", "sysctl.kernel.hung_task_timeout_secs=60",
                  "rcupdate.rcu_cpu_stall_timeout=60",
                  f"rig.role={self.name}", f"rig.guests={c['guests']}", f"rig.trans={c['trans']}",
                  f"rig.name={c['name']}", f"rig.slow={math.ceil(SLOW)}"]
-        if khz := ICOUNT_KHZ if c["icount"] else tsc_khz():
+        if self.arch.counts_tsc and (khz := ICOUNT_KHZ if c["icount"] else tsc_khz()):
             words.append(f"tsc_early_khz={khz}")
         # Below warnings, the boot is silent on the console: a serial line is slow. guest/setup opens it up afterwards.
         words.append("loglevel=7 nokaslr" if c["debug"] else "loglevel=5")
@@ -149,9 +145,10 @@ class Guest:
                     "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
 
         accel = ["tcg,thread=single", "-icount", "shift=0,sleep=off"] if c["icount"] else ["tcg,thread=multi"]
-        args = ["-name", f"{c['name']}-{self.name}", "-M", "q35", "-accel", *accel, "-cpu", CPU,
-                "-m", str(c["mem"]), "-smp", str(c["smp"]), "-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-kernel", c["kernel_image"], "-initrd", c["initramfs"], "-append", self._append(),
+        args = ["-name", f"{c['name']}-{self.name}", "-M", self.arch.machine, "-accel", *accel,
+                "-cpu", self.arch.cpu, "-m", str(c["mem"]), "-smp", str(c["smp"]),
+                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-kernel", c["kernel_image"], "-initrd", c["initramfs"], "-append", self._append(),
                 "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
                 "-qmp", f"unix:{self.folder}/{self.name}.qmp,server=on,wait=off",
                 # The host's way in. restrict=on: nothing but the forwarded port, the guest reaches nobody.
@@ -187,7 +184,7 @@ class Guest:
         for attempt in range(5):
             port = free_port()
             try:
-                self.process.spawn(self._args(port))
+                self.process.spawn(self._args(port), self.arch.qemu)
             except RigError as error:
                 if "host forwarding rule" not in str(error) or attempt == 4:
                     raise

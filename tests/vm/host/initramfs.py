@@ -3,10 +3,10 @@ import shutil
 from pathlib import Path
 
 from . import cache
+from .apt import Apt
 from .cache import RigError, command
 
 GUEST = Path(__file__).parent.parent / "guest"
-BUSYBOX = Path("/bin/busybox")          # Debian's busybox-static
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "overlay", "ext4")
 SCRIPTS = ("setup", "unstage", "serve", "halt", "unload", "inittab", "rig-setup.service", "rig-agent.service")
 
@@ -24,17 +24,34 @@ def _archive(path, members):
             out.write(_entry(number, name, mode, data))
 
 
-def _agent():
+def _agent(arch):
     """The agent, compiled. Static: it runs before and beside any user land."""
     source = GUEST / "agent.c"
-    return cache.make(f"agent-{cache.digest(source)}", lambda binary: command(
-        "gcc", "-Wall", "-O2", "-static", "-s", "-o", binary, source))
+    return cache.make(f"agent-{arch.cross}{cache.digest(source)}", lambda binary: command(
+        arch.cc, "-Wall", "-O2", "-static", "-s", "-o", binary, source))
+
+
+def _busybox(arch):
+    """Debian's busybox-static, installed on this machine or unpacked."""
+    if not arch.foreign:
+        return Path("/bin/busybox")
+
+    def unpack(binary):
+        apt = Apt(architecture=arch.debian)
+        apt.update()
+        folder = binary.with_name("package")
+        apt.unpack([f"busybox-static:{arch.debian}"], folder, binary.with_name("debs"))
+        (folder / "bin/busybox").rename(binary)
+
+    return cache.make(f"busybox-{arch.debian}", unpack)
 
 
 def get(kernel):
-    if not BUSYBOX.exists() or shutil.which("gcc") is None:
-        raise RigError("the rig needs busybox-static and gcc")
-    agent = _agent()
+    arch = kernel.arch
+    busybox = _busybox(arch)
+    if not busybox.exists() or shutil.which(arch.cc) is None:
+        raise RigError(f"the rig needs busybox-static and {arch.cc}")
+    agent = _agent(arch)
     sources = [GUEST / "initramfs-init", *(GUEST / s for s in SCRIPTS)]
 
     def build(path):
@@ -42,7 +59,7 @@ def get(kernel):
         members = [(name, 0o40755, b"") for name in
                    ("bin", "dev", "proc", "sys", "guest", "modules")]
         members += [("init", 0o100755, (GUEST / "initramfs-init").read_bytes()),
-                    ("bin/busybox", 0o100755, BUSYBOX.read_bytes()),
+                    ("bin/busybox", 0o100755, busybox.read_bytes()),
                     ("bin/sh", 0o120777, b"busybox"),
                     ("agent", 0o100755, agent.read_bytes()),
                     ("modules/order", 0o100644, "".join(f"{name}\n" for name, _ in modules).encode())]
@@ -50,5 +67,5 @@ def get(kernel):
         members += [(f"guest/{s}", 0o100755, (GUEST / s).read_bytes()) for s in SCRIPTS]
         _archive(path, members)
 
-    key = cache.digest(kernel.key, agent, BUSYBOX, Path(__file__), *sources)
+    key = cache.digest(kernel.key, agent, busybox, Path(__file__), *sources)
     return cache.make(f"initramfs-{kernel.release}-{key}.cpio", build)

@@ -5,7 +5,7 @@
     lib/modules/RELEASE/build       the build folder for modules (optional; `rig kdir`)
 
 KERNEL names one: 6.1 (the default), 5.10, 6.12, newest are Debian's; debug is built from Debian's sources (debug.py);
-anything with a slash is such a folder itself."""
+anything with a slash is such a folder itself. All are for the processor that ARCH names."""
 import lzma
 import os
 import re
@@ -13,14 +13,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import cache, debug
-from .apt import Apt
+from . import arch as arches, cache, debug
+from .apt import Apt, localize
 from .cache import RigError, command
 
 # The suite each is from; None is the machine's own.
 DEBIAN = {"5.10": "bullseye", "6.1": None, "6.12": "trixie", "newest": "sid"}
-FLAVOUR = "cloud-amd64"
-# What a kernel may have been configured with and this machine's compiler may not know: (option, source) to try.
+# What a kernel may have been configured with and our compiler may not know: (option, source) to try.
 ABILITIES = {
     "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT": ("-fmin-function-alignment=16", ""),
     "CONFIG_CC_HAS_COUNTED_BY": ("-Werror", "struct s { int n; char a[] __attribute__((counted_by(n))); };"),
@@ -29,8 +28,9 @@ ABILITIES = {
 
 
 class Kernel:
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, arch):
         self.name = name
+        self.arch = arch
         self.folder = Path(folder).resolve()
         found = sorted((self.folder / "lib/modules").glob("*/modules.order"))
         if len(found) != 1 or not self.image.exists():
@@ -92,28 +92,23 @@ def _edit(files, change):
 
 def _relocate(folder):
     """Debian's headers expect to live in /usr/src and /usr/lib: make what is absolute point into this folder."""
-    for link in folder.rglob("*"):
-        if link.is_symlink():
-            target = os.readlink(link)
-            if target.startswith("/usr/"):
-                link.unlink()
-                link.symlink_to(os.path.relpath(folder / target[1:], link.parent))
+    localize(folder)
     # The last of MAKEFILE_LIST is the Makefile itself: so the tree may be renamed afterwards.
     here = "headers_of_rig := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)\n"
     _edit((p for p in (folder / "usr/src").glob("linux-headers-*/Makefile") if p.stat().st_size < 1000),
           lambda text: here + text.replace("/usr/src/", "$(headers_of_rig)/"))
 
 
-def _fit_compiler(folder):
-    """Build with this machine's compiler what was configured for that of another suite."""
+def _fit_compiler(folder, arch):
+    """Build with this suite's compiler what was configured for that of another one."""
     headers = folder / "usr/src"
     for name in set(re.findall(r"\bgcc-\d+\b", "".join(
             p.read_text(encoding="utf-8") for p in headers.glob("linux-headers-*/.kernelvariables")))):
-        if not shutil.which(name):
+        if not shutil.which(arch.cross + name):
             _edit(headers.glob("linux-headers-*/.kernelvariables"),
                   lambda text, name=name: text.replace(name, "gcc"))
     for symbol, (option, source) in ABILITIES.items():
-        known = subprocess.run(["gcc", option, "-S", "-o", "/dev/null", "-x", "c", "-"], input=source, text=True,
+        known = subprocess.run([arch.cc, option, "-S", "-o", "/dev/null", "-x", "c", "-"], input=source, text=True,
                                capture_output=True, check=False)
         if known.returncode:
             line = re.compile(rf"^(#define )?{symbol}\b.*\n", re.M)
@@ -154,11 +149,11 @@ def closure(apt, packages, pattern):
     return found
 
 
-def _download(name, folder):
-    apt = Apt(DEBIAN[name])
+def _download(name, arch, folder):
+    apt = Apt(DEBIAN[name], arch.debian)
     apt.update()
     # The meta packages say which version is the newest; they are empty themselves.
-    packages = closure(apt, [f"linux-image-{FLAVOUR}", f"linux-headers-{FLAVOUR}"],
+    packages = closure(apt, [f"linux-{part}-cloud-{arch.debian}" for part in ("image", "headers")],
                        r"linux-((image|base|binary|modules|headers)-\d|kbuild-)")[2:]
     work = folder.with_name("debs")
     apt.unpack(packages, folder, work)
@@ -172,7 +167,7 @@ def _download(name, folder):
     for types in (folder / "usr/src").glob("linux-headers-*/vmlinux"):
         types.unlink()                  # type information for modules: made by a tool that this machine may lack
     _relocate(folder)
-    _fit_compiler(folder)
+    _fit_compiler(folder, arch)
     _fit_tools(folder, apt, packages, work)
     if not (modules / "build").exists():
         (modules / "build").unlink(missing_ok=True)
@@ -184,10 +179,13 @@ def _download(name, folder):
 
 def get(name=None):
     name = name or os.environ.get("KERNEL") or "6.1"
+    arch = arches.get()
     if "/" in name:
-        return Kernel(name, name)
-    if name == "debug":
-        return Kernel(name, debug.get())
+        return Kernel(name, name, arch)
+    if name == "debug" and not arch.foreign:
+        return Kernel(name, debug.get(), arch)
     if name not in DEBIAN:
-        raise RigError(f"unknown KERNEL {name}: {' '.join(DEBIAN)}, debug, or a folder")
-    return Kernel(name, cache.make(f"kernel-{name}", lambda folder: _download(name, folder), f"kernel {name}"))
+        raise RigError(f"unknown KERNEL {name} for {arch.name}: {' '.join(DEBIAN)}, debug, or a folder")
+    cached = f"{name}-{arch.debian}" if arch.foreign else name
+    folder = cache.make(f"kernel-{cached}", lambda made: _download(name, arch, made), f"kernel {cached}")
+    return Kernel(name, folder, arch)

@@ -3,7 +3,8 @@ import re
 
 BAD = re.compile("|".join((
     # the kernel's own words for what must not be
-    r"WARNING:", r"\bBUG:", r"kernel BUG at", r"\bOops\b", r"general protection", r"Kernel panic", r"Call Trace",
+    r"WARNING:", r"\bBUG:", r"kernel BUG at", r"\bOops\b", r"general protection", r"Kernel panic", r"Call [Tt]race",
+    r"Unable to handle kernel", r"Internal error:",
     r"bad page state", r"Bad page map", r"refcount_t", r"list_add corruption", r"list_del corruption",
     r"scheduling while atomic", r"sleeping function called", r"stack smashing", r"double free",
     r"page allocation failure",
@@ -18,7 +19,8 @@ BAD = re.compile("|".join((
     # what stays behind
     r"Objects remaining in", r"unreferenced object", r"unregister_netdevice", r"Busy inodes after unmount",
     # what else should not happen in a test
-    r"segfault at", r"trap (invalid opcode|divide error)", r"Out of memory: Killed", r"EXT4-fs error", r"I/O error",
+    r"segfault at", r"unhandled exception:", r"trap (invalid opcode|divide error)", r"Out of memory: Killed",
+    r"EXT4-fs error", r"I/O error",
 )))
 # What the kernel says about KASAN and the like without anything being wrong.
 HARMLESS = re.compile(r"KernelAddressSanitizer initialized|kfence: initialized|Kernel memory leak detector initialized|"

@@ -2,7 +2,7 @@
 import tempfile
 from pathlib import Path
 
-from . import cache, image
+from . import arch, cache, image
 from .cache import RigError
 from .system import native
 
@@ -14,7 +14,7 @@ def get(name):
     if "/" in name or not packages.is_file():
         raise RigError(f"no such layer: {name}; there are: {' '.join(sorted(p.name for p in LISTS.iterdir()))}")
     words = [p for p in packages.read_text(encoding="ascii").split("\n") if p and not p.startswith("#")]
-    base = image.get()
+    base = image.get(arch.X86_64)
 
     def build(layer):
         with tempfile.TemporaryDirectory(dir=layer.parent) as work:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from . import cache
 from .cache import RigError
-from .guest import BOOT_LIMIT, CPU, QEMU, Guest, free_port
+from .arch import X86_64
+from .guest import BOOT_LIMIT, Guest, free_port
 from .session import GuestGone
 
 CID = 10
@@ -28,7 +29,7 @@ INNER_CPU = "host,-xsave"
 
 def pack(kernel_image, initramfs):
     """QEMU with its libraries, and what it boots, as a tar."""
-    qemu = Path(f"/usr/bin/{QEMU}")
+    qemu = Path(f"/usr/bin/{X86_64.qemu}")
     libraries = subprocess.run(["ldd", qemu], capture_output=True, text=True, check=True).stdout
     files = {"qemu": qemu, "vmlinuz": Path(kernel_image), "initramfs": Path(initramfs)}
     files |= {f"share/{Path(rom).name}": Path(rom) for rom in ROMS}
@@ -54,7 +55,7 @@ class OuterGuest(Guest):
         args = super()._args(port)
         inner = free_port()
         (self.folder / "client.port").write_text(str(inner), encoding="ascii")
-        args[args.index("-cpu") + 1] = f"{CPU},+svm"
+        args[args.index("-cpu") + 1] = f"{X86_64.cpu},+svm"
         args[args.index("-m") + 1] = str(2 * c["mem"] + OUTER_MB)
         at = next(i for i, word in enumerate(args) if "id=ctl," in word)
         args[at] += f",hostfwd=tcp:127.0.0.1:{inner}-10.0.2.15:{AGENT}"

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cache, debug as debug_kernel, image, initramfs, kernel, layer as layers, nested, qmp, stage
+from . import arch, cache, debug as debug_kernel, image, initramfs, kernel, layer as layers, nested, qmp, stage
 from . import system as system_layer
 from .cache import RigError, command
 from .guest import WINDOW_BYTES, WINDOW_VECTORS, Guest, Process
@@ -75,7 +75,7 @@ class Rig:
     def up(self, guests=1, mem=None, smp=None, disk=2048, debug=False, stage_folder=None, append="",
            icount=False, system=False, layer=None):
         """Boot. Returns the seconds until all were ready."""
-        stage.require_tools()
+        stage.require_tools(arch.get())
         with cache.lock(state_root() / f".{self.name}.lock"):
             if self.alive:
                 raise RigError(f"rig {self.name} is up already (rig down {self.name})")
@@ -84,21 +84,23 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
             k = kernel.get()
+            if k.arch.foreign and (system or layer):
+                raise RigError(f"this machine can't install packages for {k.arch.name}: no layers, no whole systems")
             self._config = {
                 "name": self.name, "guests": guests, "mem": mem or (2048 if k.name == "debug" else 1024),
                 "smp": 1 if icount else smp or (2 if guests == 1 else 1), "nested": None,
                 "icount": icount, "debug": debug, "append": append, "trans": trans(),
                 "system": system,
                 "layer": str(system_layer.get(k)) if system else str(layers.get(layer)) if layer else None,
-                "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
+                "arch": k.arch.name, "kernel": str(k.folder), "release": k.release, "kernel_image": str(k.image),
                 "kernel_cmdline": debug_kernel.CMDLINE if k.name == "debug" else "",
-                "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get()),
+                "modules": str(k.modules_image()), "initramfs": str(initramfs.get(k)), "base": str(image.get(k.arch)),
                 "stage": str(Path(stage_folder or stage.default()).resolve()),
                 "stage_tar": str(self.folder / "stage.tar"),
             }
             if guests == 2 and trans() == "vsock":
-                if system or layer:
-                    raise RigError("a guest in a guest is no whole system, and has no layer")
+                if system or layer or k.arch.foreign:
+                    raise RigError("a guest in a guest is no whole system, has no layer, and is x86_64")
                 self._config["nested"] = str(nested.pack(k.image, self._config["initramfs"]))
             stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
             self._make_disk("scratch", disk)
@@ -165,7 +167,7 @@ class Rig:
 
     def restage(self):
         """Pack the stage anew and push it into the running guests (and what boots later)."""
-        k = kernel.Kernel(self.config["kernel"], self.config["kernel"])
+        k = kernel.Kernel(self.config["kernel"], self.config["kernel"], arch.get(self.config.get("arch")))
         tar = stage.pack(self.config["stage"], k, Path(self.config["stage_tar"]))
         for guest in self.guests:
             if guest.process.pid is not None:

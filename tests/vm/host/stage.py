@@ -67,11 +67,11 @@ def pack(folder, kernel, path):
     return path
 
 
-def missing_tools():
-    return [t for t in ("depmod", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "dpkg-deb", "apt-get", "gcc")
-            if shutil.which(t, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None]
+def missing_tools(arch):
+    return [t for t in ("depmod", "mke2fs", "mmdebstrap", "qemu-system-x86_64", arch.qemu, "dpkg-deb", "apt-get",
+                        arch.cc) if shutil.which(t, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None]
 
 
-def require_tools():
-    if missing := missing_tools():
-        raise RigError(f"not installed: {' '.join(missing)}")
+def require_tools(arch):
+    if missing := missing_tools(arch):
+        raise RigError(f"not installed: {' '.join(dict.fromkeys(missing))}")

@@ -5,10 +5,9 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from . import cache, image
-from .apt import Apt
+from . import arch, cache, image
+from .apt import SUITE, Apt
 from .cache import RigError, command
-from .image import MIRROR, SUITE
 from .kernel import DEBIAN, closure
 
 PACKAGES = Path(__file__).parent.parent / "guest/system-packages"
@@ -64,10 +63,10 @@ def _headers(kernel, folder):
 
 def get(kernel):
     """The layer, for one kernel."""
-    if kernel.name not in DEBIAN or DEBIAN[kernel.name] is not None:
-        raise RigError(f"a whole system has the kernel of Debian's {SUITE}, not {kernel.name}")
+    if kernel.arch.foreign or kernel.name not in DEBIAN or DEBIAN[kernel.name] is not None:
+        raise RigError(f"a whole system has {arch.X86_64.name}'s kernel of Debian's {SUITE}, not {kernel.name}")
     packages = [p for p in PACKAGES.read_text(encoding="ascii").split("\n") if p and not p.startswith("#")]
-    base = image.get()
+    base = image.get(arch.X86_64)
 
     def build(layer):
         with tempfile.TemporaryDirectory(dir=layer.parent) as work:
