@@ -604,19 +604,18 @@ static int qtfs_atomic_open(struct inode *dir, struct dentry *dentry, struct fil
 		qtfs_buf_put(rpc.in);
 		goto lookup;
 	}
+	if (error == -ENOENT && !(open_flags & O_CREAT)) {
+		qtfs_buf_put(rpc.in);
+		alias = lookup_failed(dentry->d_parent, dentry, &rpc.age);
+		return IS_ERR(alias) ? PTR_ERR(alias) : finish_no_open(file, alias);
+	}
 	if (open_flags & O_CREAT)
 		qtfs_expire_times(dir);
 	if (!error)
 		error = open_done(dentry, file, &rpc);
-	else if (error == -ENOENT && !(open_flags & O_CREAT))
-		alias = lookup_failed(dentry->d_parent, dentry, &rpc.age);
 	else
 		d_drop(dentry);
 	qtfs_buf_put(rpc.in);
-	if (IS_ERR(alias))
-		return PTR_ERR(alias);
-	if (error == -ENOENT && d_really_is_positive(dentry))
-		return finish_no_open(file, NULL);
 	return error;
 
 lookup:

@@ -29,19 +29,20 @@
 struct special_link {
 	struct list_head list;
 	const char *target;		/* in text, behind the colon */
-	size_t name_len;
 	bool own;			/* the name is the caller's number */
-	size_t dir_len;			/* then: how much of the name is the directory */
+	size_t path_len;		/* in text: of the name, or (own) of its directory */
 	char text[];			/* as it was written */
 };
 
-static bool is_own_rule(const struct special_link *link)
+/* Tells @link what its name of @len bytes is. */
+static void name_set(struct special_link *link, size_t len)
 {
-	size_t len = strlen(OWN_NUMBER);
+	size_t own_len = strlen(OWN_NUMBER);
+	size_t dir_len = len - min(len, own_len);
 
-	return link->name_len >= len &&
-	       !memcmp(link->text + link->name_len - len, OWN_NUMBER, len) &&
-	       (link->name_len == len || link->text[link->name_len - len - 1] == '/');
+	link->own = !strncmp(link->text + dir_len, OWN_NUMBER ":", own_len + 1) &&
+		    (!dir_len || link->text[dir_len - 1] == '/');
+	link->path_len = link->own ? dir_len - !!dir_len : len;
 }
 
 /* Adds what the option says.  -EINVAL: it isn't NAME:TARGET. */
@@ -56,12 +57,8 @@ int qtfs_special_add(struct list_head *links, const char *text)
 	if (!link)
 		return -ENOMEM;
 	strcpy(link->text, text);
-	link->name_len = colon - text;
-	link->target = link->text + link->name_len + 1;
-	link->own = is_own_rule(link);
-	if (link->own)
-		link->dir_len = max_t(size_t, link->name_len, strlen("/" OWN_NUMBER)) -
-				strlen("/" OWN_NUMBER);
+	link->target = link->text + (colon - text) + 1;
+	name_set(link, colon - text);
 	list_add_tail(&link->list, links);
 	return 0;
 }
@@ -112,13 +109,10 @@ static const struct special_link *link_find(struct dentry *dentry, bool own)
 	path = dentry_path_raw(dentry, buf, PATH_MAX);
 	if (!IS_ERR(path)) {
 		path++;
-		list_for_each_entry(link, &qtfs_sb(dentry->d_sb)->links, list) {
-			size_t len = own ? link->dir_len : link->name_len;
-
-			if (link->own == own && strlen(path) == len &&
-			    !memcmp(path, link->text, len))
+		list_for_each_entry(link, &qtfs_sb(dentry->d_sb)->links, list)
+			if (link->own == own && strlen(path) == link->path_len &&
+			    !memcmp(path, link->text, link->path_len))
 				found = link;
-		}
 	}
 	__putname(buf);
 	return found;
