@@ -94,7 +94,8 @@ void Exports::drain()
 void Exports::look()
 {
   const Clock::time_point begin = Clock::now();
-  Look look{.mounts = read_mountinfo()};
+  Look look;
+  look.mounts = read_mountinfo();
   Result<BoundSockets> bound = BoundSockets::now();
   if (bound)
     look.bound = std::move(*bound);

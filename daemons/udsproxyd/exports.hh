@@ -51,9 +51,9 @@ public:
 private:
   struct Look {
     std::vector<MountInfo> mounts;
-    BoundSockets bound{};
-    std::map<std::string, Announcement> found{};
-    std::set<int> watched{};
+    BoundSockets bound;
+    std::map<std::string, Announcement> found;
+    std::set<int> watched;
     std::size_t directories = 0;
     bool unready = false; // there are files of sockets that nobody listens on
   };
