@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,6 +119,17 @@ std::uint32_t umask_of_process()
 
   ::umask(mask);
   return mask;
+}
+
+// Those that this kernel knows and executing a program doesn't give.
+std::uint64_t lacking_capabilities()
+{
+  std::uint64_t lacking = 0;
+
+  for (int number = 0; number < 64; number++)
+    if (::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 0)
+      lacking |= std::uint64_t{1} << number;
+  return lacking;
 }
 
 void describe_terminal(Request &request, int fd)
@@ -239,6 +251,9 @@ Result<Caller::Prepared, std::string> Caller::prepare(const ClientOptions &optio
   request.grace_ms = static_cast<std::uint32_t>(options.grace * 1000);
   request.ignored = ignored_;
   request.blocked = blocked_;
+  request.lacking = lacking_capabilities();
+  if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+    request.flags |= Request::no_new_privs;
   request.limits = limits_;
   request.argv = options.command;
   for (char **variable = environ; *variable; variable++)

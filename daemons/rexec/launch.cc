@@ -112,12 +112,25 @@ void set_limits(const std::vector<Limit> &limits)
   }
 }
 
+// What the caller can't have by executing a program, the command can't have, either.  Only
+// root serves others than itself, and can take it away.
+void give_up(const Request &request, const Reporter &reporter)
+{
+  for (int number = 0; number < 64 && ::geteuid() == 0; number++)
+    if (request.lacking >> number & 1 && ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1 &&
+        ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0)
+      reporter.fail("capability " + std::to_string(number));
+  if (request.flags & Request::no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    reporter.fail("no_new_privs");
+}
+
 void become(const Launch &plan, const Reporter &reporter)
 {
   const Identity &identity = plan.identity;
 
   if (identity.by_root)
     set_limits(plan.request.limits);
+  give_up(plan.request, reporter);
   // Whoever serves without being root can only be itself.
   const std::vector<gid_t> groups(identity.groups.begin(), identity.groups.end());
   if (::geteuid() == 0 && ::setgroups(groups.size(), groups.data()) != 0)

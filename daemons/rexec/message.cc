@@ -261,6 +261,7 @@ std::string encode(const Request &request)
   writer.u32(request.grace_ms);
   writer.u64(request.ignored);
   writer.u64(request.blocked);
+  writer.u64(request.lacking);
   put(writer, request.size);
   put(writer, request.modes);
   writer.count(request.limits.size());
@@ -365,6 +366,7 @@ Result<Request, std::string> parse_request(std::string_view body)
   request.grace_ms = reader.u32();
   request.ignored = reader.u64();
   request.blocked = reader.u64();
+  request.lacking = reader.u64();
   request.size = get_size(reader);
   request.modes = get_modes(reader);
 

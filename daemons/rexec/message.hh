@@ -25,7 +25,7 @@
 namespace qtfs::rexec {
 
 inline constexpr std::uint32_t protocol_magic = 0x63786572; // "rexc"
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 
 inline constexpr std::size_t header_size = 8;
 inline constexpr std::size_t data_max = 65536;
@@ -132,7 +132,8 @@ struct Request {
     orphan = 2,   // it goes on when the caller is lost
     detach = 4,   // the caller doesn't stay
     has_modes = 8,
-    all_flags = 15,
+    no_new_privs = 16, // prctl(2)
+    all_flags = 31,
   };
 
   std::uint32_t flags = 0;
@@ -140,6 +141,7 @@ struct Request {
   std::uint32_t umask = 022;
   std::uint32_t grace_ms = 0;
   std::uint64_t ignored = 0, blocked = 0; // signals: bit n - 1
+  std::uint64_t lacking = 0;              // capabilities that can't be had: bit n
   WindowSize size;
   TerminalModes modes;
   std::vector<Limit> limits; // by number: RLIMIT_*

@@ -124,6 +124,10 @@ same "user, group and groups" '$X id'
 same "another user's" 'setpriv --reuid 1234 --regid 2345 --groups 4,5 $X id'
 same "who has no capabilities" \
 	'setpriv --reuid 1234 --regid 2345 --clear-groups $X sh -c "grep -E ^Cap[PE] /proc/self/status"'
+same "root who can't have all capabilities" \
+	'setpriv --bounding-set=-sys_admin,-net_raw $X sh -c "grep -E ^Cap[PEB] /proc/self/status"'
+same "whom executing gives nothing" \
+	'setpriv --no-new-privs $X sh -c "grep NoNewPrivs /proc/self/status"'
 same "a script without #!" 'echo "echo script \$1" >script; chmod +x script; $X sh script 5; rm script'
 same "a variable that is passed" 'PASSED="a b" $X sh -c "echo \$PASSED"'
 same "the language" 'LC_ALL=C $X sh -c "echo \$LC_ALL"'

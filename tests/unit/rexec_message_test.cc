@@ -34,6 +34,7 @@ Request sample()
   request.grace_ms = 2500;
   request.ignored = 6;
   request.blocked = std::uint64_t{1} << 63;
+  request.lacking = std::uint64_t{1} << 40 | 2;
   request.size = {24, 80, 3, 4};
   request.modes = {1, 2, 3, 4, {}};
   request.modes.cc[5] = 77;
@@ -80,6 +81,7 @@ TEST(RexecRequest, ArrivesAsItWasSent)
   EXPECT_EQ(got->grace_ms, sent.grace_ms);
   EXPECT_EQ(got->ignored, sent.ignored);
   EXPECT_EQ(got->blocked, sent.blocked);
+  EXPECT_EQ(got->lacking, sent.lacking);
   EXPECT_EQ(got->size.columns, 80);
   EXPECT_EQ(got->modes.lflag, 4U);
   EXPECT_EQ(got->modes.cc, sent.modes.cc);
