@@ -21,7 +21,8 @@
 struct qtfs_ctl_mount {
 	__s32 target;
 	__s32 source;		/* MS_BIND, MS_MOVE: what is bound or moved; else -1 */
-	__u64 flags;		/* MS_* */
+	__u32 flags;		/* MS_* */
+	__u32 change;		/* 0, or with MS_REMOUNT as in struct qtfs_mount in wire.h */
 	__u64 name;		/* pointers to strings, 0 for none: the source as text, */
 	__u64 type;		/* the type of the file system */
 	__u64 options;		/* and its options */

@@ -309,6 +309,12 @@ static inline int qtfs_flags_ok(__le32 flags, __le32 reserved, __u32 known)
 	return !(qtfs_le32(flags) & ~known) && !reserved;
 }
 
+static inline int qtfs_mount_flags_ok(__u32 flags, __u32 change)
+{
+	return !((flags | change) & ~QTFS_MOUNT_ALL) &&
+	       (!change || flags & change & QTFS_MOUNT_REMOUNT);
+}
+
 /* The type is a word of printable characters with a NUL, and nothing but NULs after it. */
 static inline int qtfs_mount_ok(const struct qtfs_mount *body)
 {
@@ -321,7 +327,7 @@ static inline int qtfs_mount_ok(const struct qtfs_mount *body)
 		else if (ended || body->type[i] <= 0x20 || body->type[i] > 0x7e)
 			return 0;
 	}
-	return ended && qtfs_flags_ok(body->flags, body->reserved, QTFS_MOUNT_ALL);
+	return ended && qtfs_mount_flags_ok(qtfs_le32(body->flags), qtfs_le32(body->change));
 }
 
 /* What is wanted of a terminal, and nothing beside. */

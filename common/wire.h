@@ -39,8 +39,8 @@
 #endif
 
 #define QTFS_MAGIC		0x53465451u	/* "QTFS" in memory */
-#define QTFS_VERSION		4
-#define QTFS_VERSION_MIN	4	/* oldest version still spoken */
+#define QTFS_VERSION		5
+#define QTFS_VERSION_MIN	5	/* oldest version still spoken */
 #define QTFS_PORT		12345	/* the default, TCP and vsock */
 #define QTFS_SUPER_MAGIC	0x51544653	/* a mounted super block's s_magic */
 
@@ -662,10 +662,16 @@ QTFS_ASSERT(sizeof(struct qtfs_copy_rep) == 160);
 
 /* All of MS_* that a program may pass to mount(2). */
 #define QTFS_MOUNT_ALL		0x033ffdffu
+#define QTFS_MOUNT_REMOUNT	0x20u	/* MS_REMOUNT */
 
+/*
+ * @change, only with MS_REMOUNT, and then MS_REMOUNT is in it: of @flags only these change, as
+ * mount_setattr(2) does with MS_BIND, of a whole tree with MS_REC, and as reconfiguring an
+ * fspick(2) does without it, which leaves what is the mount's own as it is.  0: mount(2).
+ */
 struct qtfs_mount {
 	__le32 flags;		/* MS_* */
-	__le32 reserved;
+	__le32 change;		/* MS_* */
 	__u8 type[QTFS_MOUNT_TYPE_MAX + 1];	/* of the file system, and zeros */
 };
 QTFS_ASSERT(sizeof(struct qtfs_mount) == 40);

@@ -29,9 +29,11 @@ namespace qtfs::engine {
 namespace {
 
 constexpr unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+constexpr unsigned long access_times = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
 
 struct Request {
   unsigned long flags = 0;
+  unsigned long change = 0;
   std::string type;
   std::string options;
 };
@@ -62,6 +64,7 @@ std::optional<Request> request_of(const Call &call)
   Request request;
 
   request.flags = le(body.flags);
+  request.change = le(body.change);
   request.type = reinterpret_cast<const char *>(body.type); // has its NUL: frame.h
   request.options.assign(reinterpret_cast<const char *>(data.data()), data.size());
   if (data.size() > QTFS_MOUNT_OPTIONS_MAX || request.options.find('\0') != std::string::npos)
@@ -82,13 +85,121 @@ int simple_mount(const char *source, int target, const Request &request, const s
                            options.empty() ? nullptr : options.c_str()));
 }
 
+// What fsmount(2) calls flags of mount(2), without those of access times.
+unsigned mount_attributes(unsigned long flags)
+{
+  static constexpr std::pair<unsigned long, unsigned> table[] = {
+    {MS_RDONLY, MOUNT_ATTR_RDONLY},         {MS_NOSUID, MOUNT_ATTR_NOSUID},
+    {MS_NODEV, MOUNT_ATTR_NODEV},           {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
+    {MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW},
+  };
+  unsigned attributes = 0;
+
+  for (const auto &[flag, attribute] : table)
+    if (flags & flag)
+      attributes |= attribute;
+  return attributes;
+}
+
+unsigned access_time_attribute(unsigned long flags)
+{
+  return flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
+         : flags & MS_NOATIME   ? MOUNT_ATTR_NOATIME
+                                : MOUNT_ATTR_RELATIME;
+}
+
+// Of the file system's own flags, tells those of @change.
+int set_flags(int context, unsigned long flags, unsigned long change)
+{
+  struct Key {
+    unsigned long flag;
+    const char *on, *off; // no off: the kernel has no word for it
+  };
+  static constexpr Key table[] = {
+    {MS_RDONLY, "ro", "rw"},
+    {MS_SYNCHRONOUS, "sync", "async"},
+    {MS_DIRSYNC, "dirsync", nullptr},
+    {MS_LAZYTIME, "lazytime", "nolazytime"},
+  };
+
+  for (const Key &key : table) {
+    if (!(change & key.flag))
+      continue;
+    const char *word = flags & key.flag ? key.on : key.off;
+    if (!word)
+      return EINVAL;
+    if (::fsconfig(context, FSCONFIG_SET_FLAG, word, nullptr, 0) != 0)
+      return errno;
+  }
+  return 0;
+}
+
+int set_options(int context, const std::string &options)
+{
+  for (const std::string &option : split_options(options)) {
+    const std::size_t at = option.find('=');
+    const bool flag = at == std::string::npos;
+    const std::string key = option.substr(0, at);
+    const std::string value = flag ? std::string() : option.substr(at + 1);
+
+    if (::fsconfig(context, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, key.c_str(),
+                   flag ? nullptr : value.c_str(), 0) != 0)
+      return errno;
+  }
+  return 0;
+}
+
+int configure(int context, const std::string &source, const Request &request)
+{
+  if (::fsconfig(context, FSCONFIG_SET_STRING, "source", source.c_str(), 0) != 0)
+    return errno;
+  if (const int status = set_flags(context, request.flags, request.flags))
+    return status;
+  if (const int status = set_options(context, request.options))
+    return status;
+  return status_of(::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0));
+}
+
+// Changes some flags of the mount that is there, or of the tree below it.
+int change_mount(int target, const Request &request)
+{
+  const unsigned recursive = request.flags & MS_REC ? AT_RECURSIVE : 0;
+  mount_attr attributes = {};
+
+  attributes.attr_set = mount_attributes(request.flags & request.change);
+  attributes.attr_clr = mount_attributes(request.change);
+  if (request.change & access_times) {
+    attributes.attr_set |= access_time_attribute(request.flags);
+    attributes.attr_clr |= MOUNT_ATTR__ATIME;
+  }
+  return status_of(
+    ::mount_setattr(target, "", AT_EMPTY_PATH | recursive, &attributes, sizeof(attributes)));
+}
+
+// Changes the file system that is there, and nothing of its mount.
+int change_file_system(int target, const Request &request)
+{
+  const Fd context(::fspick(target, "", FSPICK_CLOEXEC | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH));
+
+  if (!context)
+    return errno;
+  if (const int status = set_flags(context.get(), request.flags, request.change))
+    return status;
+  if (const int status = set_options(context.get(), request.options))
+    return status;
+  return status_of(::fsconfig(context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0));
+}
+
 // Changes the mount that is there.
 int change(Call &call, int target, const Request &request)
 {
   if (leads_elsewhere(request.options))
     return EACCES;
   call.begin();
-  return simple_mount("none", target, request, request.options);
+  if (!request.change)
+    return simple_mount("none", target, request, request.options);
+  return request.flags & MS_BIND ? change_mount(target, request)
+                                 : change_file_system(target, request);
 }
 
 // Puts what is at node2 there as well, or there instead.
@@ -100,51 +211,6 @@ int bind_or_move(Call &call, int target, const Request &request, std::uint64_t b
     return EACCES;
   call.begin({}, {}, before);
   return simple_mount(ProcPath(call.slot.node2()).c_str(), target, request, {});
-}
-
-// What fsmount(2) calls flags of mount(2).
-unsigned mount_attributes(unsigned long flags)
-{
-  static constexpr std::pair<unsigned long, unsigned> table[] = {
-    {MS_RDONLY, MOUNT_ATTR_RDONLY},         {MS_NOSUID, MOUNT_ATTR_NOSUID},
-    {MS_NODEV, MOUNT_ATTR_NODEV},           {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
-    {MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW},
-  };
-  unsigned attributes = flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
-                        : flags & MS_NOATIME   ? MOUNT_ATTR_NOATIME
-                                               : MOUNT_ATTR_RELATIME;
-
-  for (const auto &[flag, attribute] : table)
-    if (flags & flag)
-      attributes |= attribute;
-  return attributes;
-}
-
-int configure(int context, const std::string &source, const Request &request)
-{
-  static constexpr std::pair<unsigned long, const char *> table[] = {
-    {MS_RDONLY, "ro"},
-    {MS_SYNCHRONOUS, "sync"},
-    {MS_DIRSYNC, "dirsync"},
-    {MS_LAZYTIME, "lazytime"},
-  };
-
-  if (::fsconfig(context, FSCONFIG_SET_STRING, "source", source.c_str(), 0) != 0)
-    return errno;
-  for (const auto &[flag, key] : table)
-    if (request.flags & flag && ::fsconfig(context, FSCONFIG_SET_FLAG, key, nullptr, 0) != 0)
-      return errno;
-  for (const std::string &option : split_options(request.options)) {
-    const std::size_t at = option.find('=');
-    const bool flag = at == std::string::npos;
-    const std::string key = option.substr(0, at);
-    const std::string value = flag ? std::string() : option.substr(at + 1);
-
-    if (::fsconfig(context, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, key.c_str(),
-                   flag ? nullptr : value.c_str(), 0) != 0)
-      return errno;
-  }
-  return status_of(::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0));
 }
 
 // Whether the file system of @mount is that of @device; where it has a number of its own
@@ -181,7 +247,8 @@ int mount_device(Call &call, int target, const Request &request, std::uint64_t b
     return errno;
   if (const int status = configure(context.get(), path, request))
     return status;
-  const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, mount_attributes(request.flags)));
+  const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC,
+                           mount_attributes(request.flags) | access_time_attribute(request.flags)));
   if (!mount)
     return errno;
   if (!is_on(mount.get(), st.st_rdev, path))

@@ -120,7 +120,10 @@ static struct file *source_set(struct qtfs_rpc *rpc, const struct place *place, 
 static int mount_at(const struct place *place, const struct qtfs_ctl_mount *args,
 		    const char *name, const char *type, const char *options)
 {
-	struct qtfs_mount body = { .flags = cpu_to_le32((u32)args->flags) };
+	struct qtfs_mount body = {
+		.flags = cpu_to_le32(args->flags),
+		.change = cpu_to_le32(args->change),
+	};
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_MOUNT,
 		.dentry = place->parent,
@@ -155,8 +158,8 @@ static int control_mount(const void __user *arg)
 		return -EFAULT;
 	/* As mount(2) does: an old way to say that these are flags. */
 	if ((args.flags & 0xffff0000u) == 0xc0ed0000u)
-		args.flags &= ~0xffff0000ull;
-	if (args.flags & ~(u64)QTFS_MOUNT_ALL)
+		args.flags &= ~0xffff0000u;
+	if (!qtfs_mount_flags_ok(args.flags, args.change))
 		return -EINVAL;
 	error = place_get(&place, args.target);
 	if (error)

@@ -8,7 +8,6 @@
  *	calls kill PID SIGNAL		kill(2), also of groups
  *	calls tgkill PID TID SIGNAL
  *	calls pidfd PID SIGNAL		pidfd_open(2), pidfd_send_signal(2)
- *	calls new			the new mount calls: says what they fail with
  *	calls speed N			nanoseconds for getpid(2) and kill(2) with signal 0 to itself
  */
 #include <errno.h>
@@ -53,18 +52,6 @@ static int pidfd(pid_t pid, int signal_nr)
 	return fd < 0 ? fd : syscall(SYS_pidfd_send_signal, fd, signal_nr, NULL, 0);
 }
 
-static int new_calls(void)
-{
-	static const int calls[] = { SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
-				     SYS_move_mount, SYS_open_tree, 442 /* mount_setattr */ };
-	size_t i;
-
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (syscall(calls[i], -1, NULL, 0, NULL, 0) != -1 || errno != ENOSYS)
-			return -1;
-	return 0;
-}
-
 static long time_of(int nr, long first, long n)
 {
 	struct timespec begin, end;
@@ -96,8 +83,6 @@ int main(int argc, char **argv)
 		result = syscall(SYS_tgkill, atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
 	} else if (argc == 4 && !strcmp(what, "pidfd")) {
 		result = pidfd(atoi(argv[2]), atoi(argv[3]));
-	} else if (argc == 2 && !strcmp(what, "new")) {
-		result = new_calls();
 	} else if (argc == 3 && !strcmp(what, "speed")) {
 		long n = atol(argv[2]);
 
@@ -105,7 +90,7 @@ int main(int argc, char **argv)
 		       time_of(SYS_kill, getpid(), n / 100));
 		return 0;
 	} else {
-		fprintf(stderr, "calls mount|umount|interrupted|kill|tgkill|pidfd|new|speed ...\n");
+		fprintf(stderr, "calls mount|umount|interrupted|kill|tgkill|pidfd|speed ...\n");
 		return 2;
 	}
 	if (result < 0)

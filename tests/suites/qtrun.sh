@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 240
+# timeout: 480
 # Unmodified programs under qtrun: their root, their mounts and signals on the server, their exit status, their rights.
 . "$(dirname "$0")/lib.sh"
 
 M=/mnt/host
 W=/srv/qtrun
 CALLS=/usr/lib/qtfs/tests/calls
+NEW=/usr/lib/qtfs/tests/newmount
 WHITELIST_SECTIONS+=" Remotemount"
 CONFIG=$SCRATCH/qtrun.conf
 R() { qtrun --config "$CONFIG" "$@"; }
 there() { S "findmnt -no $1 $W/$2"; }
 
-S "mkdir -p $W/{tmp,low,bind,local,shared} && cp /bin/sleep $W/sleep && echo low >$W/low/file"
+S "mkdir -p $W/{tmp,low,bind,moved,disk,local,shared} && cp /bin/sleep $W/sleep && echo low >$W/low/file"
 mkdir -p $W/local /srv/own /tmp/own
 chmod 755 "$SCRATCH"
 check "the server starts" start_server || exit
@@ -91,7 +92,71 @@ is "is seen by nobody else" "$(grep -c ' /srv/own ' /proc/self/mountinfo)" 0
 check "the mount of the host itself" R sh -c "umount $W/local && [ \$(findmnt -nro FSTYPE -T $W/local) = qtfs ]"
 check "signals while it mounts" R $CALLS interrupted $W/tmp 20
 is "leave nothing" "$(there FSTYPE tmp)" ""
-check "the new mount calls are refused" R $CALLS new
+
+# ---- mounts by the new calls ----
+options() { there OPTIONS "$1" | tr , '\n' | grep -cx "$2"; }
+check "fsopen, fsconfig, fsmount, move_mount" R $NEW open:tmpfs set:size=2M set:source=words create mount:nosuid move:$W/tmp write:file
+is "is on the server" "$(there FSTYPE,SOURCE tmp)" "tmpfs  words"
+is "as it was said" "$(options tmp 'nosuid\|size=2048k')" 2
+is "what was made by its descriptor, too" "$(S "ls $W/tmp")" file
+check "fspick" R $NEW pick:$W/tmp set:size=3M reconfigure
+is "changes the file system, and not the mount" "$(options tmp 'rw\|nosuid\|size=3072k')" 3
+check "fspick, ro" R $NEW pick:$W/tmp set:ro reconfigure
+is "changes no option" "$(there FS-OPTIONS tmp | tr , '\n' | grep -cx 'ro\|size=3072k') $(there VFS-OPTIONS tmp | tr , '\n' | grep -cx 'rw\|nosuid')" "2 2"
+check "mount_setattr" R $NEW pick:$W/tmp set:rw reconfigure attr:+ro@$W/tmp attr:-nosuid@$W/tmp attr:+noatime@$W/tmp
+is "changes what it says" "$(there VFS-OPTIONS tmp)" ro,noatime
+check "and back" R $NEW attr:-ro@$W/tmp attr:+relatime@$W/tmp
+is "is as before" "$(there VFS-OPTIONS tmp)" rw,relatime
+check "propagation" R $NEW attr:shared@$W/tmp
+is "is changed" "$(there PROPAGATION tmp)" shared
+check "private" R $NEW attr:private@$W/tmp
+is "is changed, too" "$(there PROPAGATION tmp)" private
+check "move_mount of what is there" R $NEW place:$W/tmp:$W/moved
+is "has moved" "$(there FSTYPE tmp) $(S "ls $W/moved")" " file"
+check "umount of it" R umount $W/moved
+check "open_tree" R $NEW clone:$W/low attr:+ro move:$W/bind
+is "is bound there" "$(S "cat $W/bind/file")" low
+is "as was said before" "$(there VFS-OPTIONS bind)" ro,relatime
+check "umount of that" R umount $W/bind
+S "mount -t tmpfs below $W/moved && mkdir $W/moved/a && mount -t tmpfs below $W/moved/a"
+check "open_tree alone" R $NEW clone:$W/moved move:$W/bind
+is "leaves what is below" "$(there FSTYPE bind) $(there FSTYPE bind/a)" "tmpfs "
+check "goes" R umount $W/bind
+check "open_tree with all below" R $NEW tree:$W/moved move:$W/bind attr:tree-+ro
+is "has it, and its flags" "$(there VFS-OPTIONS bind) $(there VFS-OPTIONS bind/a) $(there VFS-OPTIONS moved)" "ro,relatime ro,relatime rw,relatime"
+check "goes, too" R umount -R $W/bind
+check "and what it is a copy of" R umount -R $W/moved
+check "an overlay of the host's directories" \
+	R $NEW open:overlay set:lowerdir=$W/low set:upperdir=$W/up set:workdir=$W/work create mount move:$W/bind
+is "is there" "$(there FSTYPE bind) $(S "cat $W/bind/file")" "overlay low"
+check "goes as well" R umount $W/bind
+S "truncate -s 8M $W/image && mkfs.ext4 -q $W/image && modprobe loop && losetup -f --show $W/image >$W/device && mknod $W/loop b 7 \$(sed s/.*loop// $W/device)"
+check "a disk of the host" R $NEW thread open:ext4 set:source=$W/loop set:errors=remount-ro create mount:nodev names move:$W/disk names
+is "is there, too" "$(there FSTYPE disk) $(options disk 'nodev\|errors=remount-ro')" "ext4 2"
+check "and goes, too" R umount $W/disk
+fails_with "a disk of the host for this machine" EXDEV R $NEW open:ext4 set:source=$W/loop create mount move:/srv/own
+fails_with "into which nothing is written" ENOSPC R $NEW open:ext4 set:source=$W/loop create mount write:file
+S "losetup -d \$(cat $W/device)"
+check "what is no disk any more" "! R $NEW open:ext4 set:source=$W/loop create mount move:$W/disk"
+is "has left nothing" "$(there FSTYPE disk)" ""
+fails_with "a tree of this machine on the host" EXDEV R $NEW clone:/etc move:$W/bind
+fails_with "a tmpfs of this machine" EXDEV R $NEW open:tmpfs create mount move:/srv/own clone:/srv/own move:$W/bind
+fails_with "what has files already" EXDEV R $NEW open:tmpfs create mount write:file move:$W/bind
+fails_with "a type that there isn't, by the new calls" ENODEV R $NEW open:nonsense create
+fails_with "what mount(2) can't say" EOPNOTSUPP R $NEW open:nonsense set:source=$W/loop set:list=a,b create mount move:$W/disk
+fails_with "an option that there isn't" EINVAL R $NEW open:tmpfs set:nonsense=1
+is "the kernel's words" "$(R $NEW open:tmpfs set:size=x 2>&1)" "$($NEW open:tmpfs set:size=x 2>&1)"
+steps="open:tmpfs set:size=1M create mount:nodev write:file names attr:+ro move:/srv/own names"
+is "of this machine" "$(R $NEW $steps)" "$($NEW $steps; umount /srv/own)"
+check "is seen by nobody else, too" "! findmnt /srv/own"
+check "a clone of this machine" R sh -c "$NEW clone:/etc move:/srv/own && [ /srv/own -ef /etc ]"
+check "contexts that are closed go" R $NEW often:1500:tmpfs open:tmpfs
+fails_with "fsopen without CAP_SYS_ADMIN" EPERM R setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin $NEW open:tmpfs
+fails_with "open_tree without it" EPERM R setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin $NEW clone:$W/low
+fails_with "mount_setattr without it" EPERM R setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin $NEW attr:+ro@$W/low
+check "root of a user namespace has its own" R unshare -Urm $NEW open:tmpfs create mount move:/srv/own
+fails_with "and not the host's" EPERM R unshare -Urm $NEW open:tmpfs create mount move:$W/tmp
+
 fails_with "mount without CAP_SYS_ADMIN" EPERM R setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin $CALLS mount none $W/tmp tmpfs
 fails_with "another user" EPERM R setpriv --reuid 1000 --clear-groups $CALLS mount none $W/tmp tmpfs
 fails_with "root of a user namespace" EPERM R unshare -Ur $CALLS mount none $W/tmp tmpfs

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <sys/mount.h>
 #include <vector>
 
 #include "abi.hh"
@@ -308,11 +309,12 @@ TEST(Frame, TakesNamesOfEveryLengthThatIsAllowed)
 // A type of a file system is a word, and ends inside of the body.
 TEST(Frame, ChecksTheBodyOfMount)
 {
-  const auto check = [](__u32 flags, std::string_view type) {
+  const auto check = [](__u32 flags, std::string_view type, __u32 change = 0) {
     Frame frame = good_request(QTFS_OP_MOUNT);
     qtfs_mount body = {};
 
     body.flags = le(flags);
+    body.change = le(change);
     std::memcpy(body.type, type.data(), std::min(type.size(), sizeof(body.type)));
     std::memcpy(frame.args.data(), &body, sizeof(body));
     return check_request(frame);
@@ -325,6 +327,10 @@ TEST(Frame, ChecksTheBodyOfMount)
   EXPECT_EQ(check(0, "a b"), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0, std::string_view("a\0b", 3)), QTFS_FRAME_BAD_FIELD);
   EXPECT_EQ(check(0x200, "ext4"), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(MS_REMOUNT | MS_RDONLY, "", MS_REMOUNT | MS_RDONLY), QTFS_FRAME_OK);
+  EXPECT_EQ(check(MS_REMOUNT, "", MS_RDONLY), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(MS_RDONLY, "", MS_REMOUNT | MS_RDONLY), QTFS_FRAME_BAD_FIELD);
+  EXPECT_EQ(check(MS_REMOUNT, "", MS_REMOUNT | 0x200), QTFS_FRAME_BAD_FIELD);
 }
 
 // What an operation on a terminal has no use for is zero.

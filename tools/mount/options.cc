@@ -13,11 +13,11 @@ namespace {
 
 struct Word {
   std::string_view name;
-  unsigned long set;
-  unsigned long clear;
+  std::uint32_t set;
+  std::uint32_t clear;
 };
 
-constexpr unsigned long atimes = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
+constexpr std::uint32_t atimes = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
 
 constexpr std::array words = {
   Word{"ro", MS_RDONLY, 0},
@@ -74,9 +74,9 @@ bool is_for_mount(std::string_view option)
 }
 
 // The types that mount(8) knows only as options, and some of which it keeps for itself.
-unsigned long flags_of_type(std::string_view type)
+std::uint32_t flags_of_type(std::string_view type)
 {
-  constexpr unsigned long kinds =
+  constexpr std::uint32_t kinds =
     MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
   const auto *word = std::ranges::find(words, type, &Word::name);
 

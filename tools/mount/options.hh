@@ -6,6 +6,7 @@
 #ifndef QTFS_MOUNT_OPTIONS_HH
 #define QTFS_MOUNT_OPTIONS_HH
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,7 @@ Result<UmountLine, std::string> parse_umount_line(int argc, char **argv);
 
 // What mount(2) is to be called with.
 struct MountCall {
-  unsigned long flags = 0;
+  std::uint32_t flags = 0;
   std::string type;                 // of the file system on the server
   std::vector<std::string> options; // that are the file system's
   bool binds() const;               // the source is a file, not a text

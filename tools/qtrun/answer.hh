@@ -18,7 +18,9 @@ struct Answer {
   bool here = false;      // made on this machine, by the kernel, as if there were no filter
   int error = 0;          // else: the errno,
   std::int64_t value = 0; // or without one what the call returns,
-  Fd file = Fd();         // or the file that it opens
+  Fd file = Fd();         // or the file that it opens,
+  bool inherited = false; // without FD_CLOEXEC;
+  int place = -1;         // or that takes this number, besides the value
 };
 
 // Nothing is granted by this: the kernel reads the arguments again and checks what it
@@ -38,6 +40,14 @@ inline Answer succeed(std::int64_t value = 0)
   return {.value = value};
 }
 
+// @error: an errno, or 0.
+inline Answer answer_with(int error)
+{
+  return error ? fail(error) : succeed();
+}
+
+class NewMounts;
+
 // What the answers are made with.
 struct World {
   Fd control;          // /dev/qtfs
@@ -46,10 +56,18 @@ struct World {
   ino_t space = 0;     // the mount namespace that the program was started in
   ino_t own_space = 0; // that of this process
   std::string group;   // the control group that the program was started in
+  NewMounts *new_mounts = nullptr;
 };
 
 Answer answer_mount(const Task &task, const World &world);
 Answer answer_umount(const Task &task, const World &world);
+
+Answer answer_fsopen(const Task &task, const World &world);
+Answer answer_fspick(const Task &task, const World &world);
+Answer answer_fsconfig(const Task &task, const World &world);
+Answer answer_open_tree(const Task &task, const World &world);
+Answer answer_move_mount(const Task &task, const World &world);
+Answer answer_mount_setattr(const Task &task, const World &world);
 
 Answer answer_kill(const Task &task, const World &world);
 Answer answer_tgkill(const Task &task, const World &world);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
@@ -32,14 +33,10 @@ constexpr std::array about_processes = {
 };
 
 constexpr std::array others = {
-  SCMP_SYS(mount),      SCMP_SYS(umount2),           SCMP_SYS(tgkill),
-  SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_send_signal),
-};
-
-// Programs that find these missing call mount(2).
-constexpr std::array new_mount_calls = {
-  SCMP_SYS(fsopen),     SCMP_SYS(fspick),    SCMP_SYS(fsconfig),      SCMP_SYS(fsmount),
-  SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(mount_setattr),
+  SCMP_SYS(mount),         SCMP_SYS(umount2),           SCMP_SYS(tgkill),
+  SCMP_SYS(pidfd_open),    SCMP_SYS(pidfd_send_signal), SCMP_SYS(fsopen),
+  SCMP_SYS(fspick),        SCMP_SYS(fsconfig),          SCMP_SYS(move_mount),
+  SCMP_SYS(mount_setattr),
 };
 
 // The filter as the kernel takes it.
@@ -59,9 +56,11 @@ Result<std::vector<sock_filter>> make_program()
   for (const int call : others)
     if (!error)
       error = ::seccomp_rule_add(filter.get(), SCMP_ACT_NOTIFY, call, 0);
-  for (const int call : new_mount_calls)
-    if (!error)
-      error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), call, 0);
+  // Without it, this is open(2) with O_PATH.
+  const scmp_arg_cmp clones = {2, SCMP_CMP_MASKED_EQ, OPEN_TREE_CLONE, OPEN_TREE_CLONE};
+  if (!error)
+    error =
+      ::seccomp_rule_add_array(filter.get(), SCMP_ACT_NOTIFY, SCMP_SYS(open_tree), 1, &clones);
 
   const Fd file(::memfd_create("filter", MFD_CLOEXEC));
   if (!error && !file)

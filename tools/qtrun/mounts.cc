@@ -3,48 +3,20 @@
 // mount(2) and umount2(2).  What concerns a directory of the host, and not one where
 // something of this machine is mounted, is done on the host.
 
-#include <algorithm>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
-#include "answer.hh"
-#include "ctl.h"
-#include "mountinfo.hh"
+#include "host.hh"
 #include "namer.hh"
-#include "read_all.hh"
 #include "wire.h"
 
 namespace qtfs::qtrun {
 
 namespace {
 
-// On the host, and not the root of a mount of this machine: a mount of the host is none here.
-bool is_hosts(int fd, const std::vector<MountInfo> &mounts)
-{
-  struct statx st;
-
-  return ::statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
-         !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && is_on_qtfs(fd, mounts);
-}
-
-std::uint64_t pointer(const std::string &text)
-{
-  return text.empty() ? 0 : reinterpret_cast<std::uintptr_t>(text.c_str());
-}
-
-std::vector<MountInfo> mounts_of(const Task &task)
-{
-  const Fd file = task.open_in_proc("mountinfo", O_RDONLY);
-  const Result<std::string> text = file ? read_all(file.get()) : last_error();
-
-  return text ? parse_mountinfo(*text) : std::vector<MountInfo>();
-}
-
 struct MountArguments {
   std::string source, target, type, options;
-  unsigned long flags = 0;
+  std::uint32_t flags = 0;
 
   bool binds() const { return !(flags & MS_REMOUNT) && flags & (MS_BIND | MS_MOVE); }
 };
@@ -65,7 +37,7 @@ std::optional<MountArguments> arguments_of(const Task &task)
   if (!source || !target || !type || !options)
     return std::nullopt;
   return MountArguments{*source, *target, *type, *options,
-                        static_cast<unsigned long>(task.argument(3))};
+                        static_cast<std::uint32_t>(task.argument(3))};
 }
 
 } // namespace
@@ -100,14 +72,12 @@ Answer answer_mount(const Task &task, const World &world)
   if (!task.waits())
     return fail(EINTR);
 
-  qtfs_ctl_mount args = {};
-  args.target = target.get();
-  args.source = source.get();
-  args.flags = arguments->flags;
-  args.name = pointer(name);
-  args.type = arguments->binds() ? 0 : pointer(arguments->type);
-  args.options = pointer(options);
-  return ::ioctl(world.control.get(), QTFS_CTL_MOUNT, &args) == 0 ? succeed() : fail(errno);
+  return answer_with(mount_on_host(world, {.target = target.get(),
+                                           .source = source.get(),
+                                           .flags = arguments->flags,
+                                           .name = name,
+                                           .type = arguments->binds() ? "" : arguments->type,
+                                           .options = options}));
 }
 
 Answer answer_umount(const Task &task, const World &world)
@@ -127,9 +97,7 @@ Answer answer_umount(const Task &task, const World &world)
     return go_on();
   if (!task.waits())
     return fail(EINTR);
-
-  qtfs_ctl_umount args = {target.get(), flags};
-  return ::ioctl(world.control.get(), QTFS_CTL_UMOUNT, &args) == 0 ? succeed() : fail(errno);
+  return answer_with(unmount_on_host(world, target.get(), flags));
 }
 
 } // namespace qtfs::qtrun

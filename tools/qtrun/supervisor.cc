@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "kin.hh"
+#include "new_mounts.hh"
 #include "unix_socket.hh"
 
 // Newer than the headers may be.
@@ -41,6 +42,18 @@ Answer answer(const Task &task, const World &world, int call)
     return answer_mount(task, world);
   case SYS_umount2:
     return answer_umount(task, world);
+  case SYS_fsopen:
+    return answer_fsopen(task, world);
+  case SYS_fspick:
+    return answer_fspick(task, world);
+  case SYS_fsconfig:
+    return answer_fsconfig(task, world);
+  case SYS_open_tree:
+    return answer_open_tree(task, world);
+  case SYS_move_mount:
+    return answer_move_mount(task, world);
+  case SYS_mount_setattr:
+    return answer_mount_setattr(task, world);
   case SYS_kill:
     return answer_kill(task, world);
   case SYS_tgkill:
@@ -60,6 +73,22 @@ Answer answer(const Task &task, const World &world, int call)
   }
 }
 
+// Its number in the program, or minus an errno.
+int give_file(int listener, __u64 call, const Answer &answer)
+{
+  seccomp_notif_addfd file = {};
+
+  file.id = call;
+  file.srcfd = static_cast<__u32>(answer.file.get());
+  file.newfd_flags = answer.inherited ? 0 : O_CLOEXEC;
+  if (answer.place >= 0) {
+    file.flags = SECCOMP_ADDFD_FLAG_SETFD;
+    file.newfd = static_cast<__u32>(answer.place);
+  }
+  const int fd = ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &file);
+  return fd < 0 ? -errno : fd;
+}
+
 void serve_one(int listener, const World &world)
 {
   seccomp_notif call = {};
@@ -69,16 +98,10 @@ void serve_one(int listener, const World &world)
     return;
   const Answer result = answer(Task(call, listener, world.proc.get()), world, call.data.nr);
   reply.id = call.id;
-  if (result.file) {
-    seccomp_notif_addfd file = {};
-
-    file.id = call.id;
-    file.srcfd = static_cast<__u32>(result.file.get());
-    file.newfd_flags = O_CLOEXEC;
-    const int fd = ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &file);
-
+  const int fd = result.file ? give_file(listener, call.id, result) : -1;
+  if (result.file && result.place < 0) {
     reply.val = fd;
-    reply.error = fd < 0 ? -errno : 0;
+    reply.error = std::min(fd, 0);
   } else if (result.here) {
     reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   } else if (result.error) {
@@ -143,6 +166,8 @@ void leave_the_caller(const World &world, int socket)
   const Fd listener = std::move(message->rights[0]);
   // Both go on on the same processor; only newer kernels can.
   ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+  NewMounts new_mounts;
+  world.new_mounts = &new_mounts;
   for (unsigned i = 0; i < threads; i++)
     std::thread(serve, listener.get(), std::cref(world)).detach();
   if (::send(socket.get(), "", 1, MSG_NOSIGNAL) != 1)

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sched.h>
 #include <sstream>
 #include <string_view>
 #include <sys/ioctl.h>
@@ -74,6 +75,35 @@ bool Task::write(std::uint64_t address, const void *from, std::size_t size) cons
                      static_cast<ssize_t>(size);
 }
 
+std::optional<std::string> Task::text(unsigned which, std::size_t max) const
+{
+  return argument(which) ? read_string(argument(which), max) : std::nullopt;
+}
+
+Fd Task::file(unsigned which) const
+{
+  return open_in_proc("fd/" + std::to_string(integer(which)), O_PATH);
+}
+
+FileArgument::FileArgument(const Task &task, int descriptor, std::optional<std::string> path)
+    : number_(descriptor), path_(std::move(path))
+{
+  if (number_ != AT_FDCWD)
+    descriptor_ = task.open_in_proc("fd/" + std::to_string(number_), O_PATH);
+}
+
+Result<Fd> FileArgument::open(int flags) const
+{
+  const std::string &path = path_->empty() ? "." : *path_;
+
+  if (number_ != AT_FDCWD && !descriptor_ && !path.starts_with('/'))
+    return errno_code(EBADF);
+  Fd fd(path_->empty() && descriptor_ ? ::fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0)
+        : descriptor_ ? ::openat(descriptor_.get(), path.c_str(), O_PATH | O_CLOEXEC | flags)
+                      : ::open(path.c_str(), O_PATH | O_CLOEXEC | flags));
+  return fd ? Result<Fd>(std::move(fd)) : last_error();
+}
+
 std::optional<Identity> Identity::of(const Task &task, int proc)
 {
   const Fd status = task.open_in_proc("status", O_RDONLY);
@@ -105,6 +135,25 @@ std::optional<Identity> Identity::of(const Task &task, int proc)
   return good ? std::optional(identity) : std::nullopt;
 }
 
+// That of mounts takes the thread's root along, which therefore comes later.
+bool Disguise::enter_namespaces(const Task &task, int proc)
+{
+  for (const std::string name : {"mnt", "net", "ipc", "cgroup", "pid_for_children"}) {
+    const Fd its = task.open_in_proc("ns/" + name, O_RDONLY);
+    Fd own(::openat(proc, ("thread-self/ns/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat there, here;
+
+    if (!its || !own || ::fstat(its.get(), &there) != 0 || ::fstat(own.get(), &here) != 0)
+      return false;
+    if (there.st_ino == here.st_ino)
+      continue;
+    if (::setns(its.get(), 0) != 0)
+      return false;
+    namespaces_.push_back(std::move(own));
+  }
+  return true;
+}
+
 bool Disguise::look_around(const Task &task)
 {
   const Fd root = task.open_in_proc("root", O_PATH);
@@ -114,7 +163,7 @@ bool Disguise::look_around(const Task &task)
          ::fchdir(directory.get()) == 0;
 }
 
-Disguise::Disguise(const Task &task, int proc)
+Disguise::Disguise(const Task &task, int proc, Extent extent)
     : root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC))
 {
   const Result<Capabilities> now = thread_capabilities();
@@ -123,7 +172,8 @@ Disguise::Disguise(const Task &task, int proc)
   if (!root_ || !now)
     std::abort();
   own_ = *now;
-  good_ = identity && look_around(task) &&
+  may_ = identity ? identity->capabilities : 0;
+  good_ = identity && (extent == Sight || enter_namespaces(task, proc)) && look_around(task) &&
           set_thread_file_ids(identity->uid, identity->gid, identity->groups) &&
           set_thread_capabilities({identity->capabilities & own_.permitted, own_.permitted});
 }
@@ -132,8 +182,12 @@ Disguise::Disguise(const Task &task, int proc)
 Disguise::~Disguise()
 {
   if (!set_thread_capabilities({own_.permitted, own_.permitted}) ||
-      !set_thread_file_ids(::geteuid(), ::getegid(), {}) || !set_thread_capabilities(own_) ||
-      ::fchdir(root_.get()) != 0 || ::chroot(".") != 0)
+      !set_thread_file_ids(::geteuid(), ::getegid(), {}) || !set_thread_capabilities(own_))
+    std::abort();
+  for (const Fd &own : namespaces_)
+    if (::setns(own.get(), 0) != 0)
+      std::abort();
+  if (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)
     std::abort();
 }
 

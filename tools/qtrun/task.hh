@@ -34,6 +34,8 @@ public:
   // Its number, in this machine's namespace.
   pid_t number() const { return static_cast<pid_t>(call_.pid); }
   std::uint64_t argument(unsigned which) const { return call_.data.args[which]; }
+  int integer(unsigned which) const { return static_cast<int>(argument(which)); }
+  std::uint32_t flags(unsigned which) const { return static_cast<std::uint32_t>(argument(which)); }
 
   // Whether the call is still waiting for its answer.
   bool waits() const;
@@ -46,10 +48,33 @@ public:
   std::optional<std::string> read_string(std::uint64_t address, std::size_t max) const;
   bool write(std::uint64_t address, const void *from, std::size_t size) const;
 
+  // What an argument points to; nothing for a null pointer, too.
+  std::optional<std::string> text(unsigned which, std::size_t max) const;
+  // The file (O_PATH) that an argument is the descriptor of.
+  Fd file(unsigned which) const;
+
 private:
   const seccomp_notif &call_;
   int listener_;
   int proc_;
+};
+
+// A file as a task names it: by a path, a descriptor, or both, as openat(2) has them.
+class FileArgument {
+public:
+  // What the arguments say.  Later, with the task's root and rights (Disguise), it is opened.
+  FileArgument(const Task &task, int descriptor, std::optional<std::string> path);
+
+  // The memory of the task has the path.
+  bool is_told() const { return path_.has_value(); }
+  bool is_path() const { return !path_->empty(); }
+  // With O_PATH and @flags; without a path, what the descriptor has.
+  Result<Fd> open(int flags) const;
+
+private:
+  int number_;
+  Fd descriptor_;
+  std::optional<std::string> path_;
 };
 
 // As who the task acts.
@@ -66,16 +91,27 @@ struct Identity {
 // task sees and act as who it is, until the object goes.
 class Disguise {
 public:
-  Disguise(const Task &task, int proc);
+  enum Extent {
+    Sight,      // its root and working directory
+    Namespaces, // and its namespaces, but for that of users: what is made belongs to them
+  };
+
+  Disguise(const Task &task, int proc, Extent extent = Sight);
   Disguise(const Disguise &) = delete;
   ~Disguise();
 
   explicit operator bool() const { return good_; }
 
+  // Whether it has a capability, of this machine's user namespace.
+  bool may(int number) const { return may_ & capability(number); }
+
 private:
+  bool enter_namespaces(const Task &task, int proc);
   bool look_around(const Task &task);
 
-  Fd root_; // our own
+  Fd root_;                    // our own
+  std::vector<Fd> namespaces_; // our own, where the task has others
+  std::uint64_t may_ = 0;
   Capabilities own_;
   bool good_ = false;
 };
