@@ -146,8 +146,8 @@ fails_with "a type that there isn't, by the new calls" ENODEV R $NEW open:nonsen
 fails_with "what mount(2) can't say" EOPNOTSUPP R $NEW open:nonsense set:source=$W/loop set:list=a,b create mount move:$W/disk
 fails_with "an option that there isn't" EINVAL R $NEW open:tmpfs set:nonsense=1
 is "the kernel's words" "$(R $NEW open:tmpfs set:size=x 2>&1)" "$($NEW open:tmpfs set:size=x 2>&1)"
-steps="open:tmpfs set:size=1M create mount:nodev write:file names attr:+ro move:/srv/own names"
-is "of this machine" "$(R $NEW $steps)" "$($NEW $steps; umount /srv/own)"
+steps=(open:tmpfs set:size=1M create mount:nodev write:file names attr:+ro move:/srv/own names)
+is "of this machine" "$(R $NEW "${steps[@]}")" "$($NEW "${steps[@]}"; umount /srv/own)"
 check "is seen by nobody else, too" "! findmnt /srv/own"
 check "a clone of this machine" R sh -c "$NEW clone:/etc move:/srv/own && [ /srv/own -ef /etc ]"
 check "contexts that are closed go" R $NEW often:1500:tmpfs open:tmpfs

@@ -216,10 +216,11 @@ TEST(RexecMessage, SmallOnesArrive)
   EXPECT_FALSE(parse_signal(encode_signal(65, false)));
   EXPECT_FALSE(parse_signal(encode_signal(-1, false)));
 
-  const Result<Greeting, std::string> greeting = parse_greeting(encode(Greeting{1, "me"}));
+  const Result<Greeting, std::string> greeting =
+    parse_greeting(encode(Greeting{protocol_version, "me"}));
   ASSERT_TRUE(greeting);
   EXPECT_EQ(greeting->machine, "me");
-  EXPECT_FALSE(parse_greeting(encode(Greeting{2, "me"})));
+  EXPECT_FALSE(parse_greeting(encode(Greeting{protocol_version + 1, "me"})));
   EXPECT_FALSE(parse_greeting("HTTP/1.1 400 Bad Request"));
   EXPECT_EQ(parse_size(encode(WindowSize{1, 2, 3, 4}))->columns, 2);
 }
