@@ -307,13 +307,13 @@ Answer answer_fsconfig(const Task &task, const World &world)
   const std::lock_guard guard(context->lock);
   if (!task.waits())
     return fail(EINTR);
-  if (command == FSCONFIG_CMD_RECONFIGURE) {
-    const Disguise disguise(task, world.proc.get());
-
-    return disguise ? reconfigure(world, *context) : fail(EPERM);
-  }
-  if (command >= FSCONFIG_CMD_CREATE)
+  if (command == FSCONFIG_CMD_CREATE || command > FSCONFIG_CMD_RECONFIGURE)
     return create(task, world, context, mounts);
+  const Disguise disguise(task, world.proc.get());
+  if (!disguise)
+    return fail(EPERM);
+  if (command == FSCONFIG_CMD_RECONFIGURE)
+    return reconfigure(world, *context);
   return key ? configure(*context, command, *key, value) : go_on();
 }
 
