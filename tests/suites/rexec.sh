@@ -294,9 +294,10 @@ same "a status" '$X sh -c "exit 9"'
 refused "a further file can't be had" 125 'descriptor 7 .*not supported' bash -c '"$REXEC" true 7</etc/passwd'
 check "and is left out on demand" '"$REXEC" --stdio-only true 7</etc/passwd'
 REXEC_SERVER=$SOCKET
-"$REXEC" sleep 7105 2>out &
+"$REXEC" --pid-file began sleep 7105 2>out &
 pid=$!
-wait_for 10 running 7105
+# The caller knows a moment after the process is there.
+wait_for 10 test -s began
 stop_rexec_server
 wait $pid
 is "a lost server: 125" "$?" 125
@@ -315,7 +316,7 @@ check "whose end is the command's, too" wait_for 10 gone 7106
 # ---- who doesn't keep to the rules ----
 check "it starts after that" start_rexec_server
 for garbage in 'GET / HTTP/1.1\r\n\r\n' '\377\377\377\377\002\0\0\0' '\0\0\0\0\005\0\0\0\0' \
-	'\010\0\0\0\002\0\0\0rexc\001\0\0\0' '\004\0\0\0\014\0\0\0\0\0\0\0'; do
+	'\010\0\0\0\002\0\0\0rexc\002\0\0\0' '\004\0\0\0\014\0\0\0\0\0\0\0'; do
 	# shellcheck disable=SC2059
 	printf "$garbage" | with_timeout 20 socat -t 0.2 - "UNIX-CONNECT:$SOCKET" >/dev/null 2>&1
 done
