@@ -4,8 +4,7 @@
 // mount_setattr(2); fsmount(2) is the kernel's alone.  See new_mounts.hh for what it is about.
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+#include <charconv>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
@@ -31,19 +30,31 @@ constexpr std::size_t key_max = 256; // as the kernel has it
 
 FileArgument place_of(const Task &task, unsigned which)
 {
-  return FileArgument(task, task.integer(which), task.text(which + 1, QTFS_PATH_MAX));
+  return {task, task.integer(which), task.text(which + 1, QTFS_PATH_MAX)};
+}
+
+// A field of /proc/TID/@file, in the base that it's written in.
+std::optional<unsigned> number_in(const Task &task, const std::string &file, std::string_view key,
+                                  int base)
+{
+  const Fd fd = task.open_in_proc(file, O_RDONLY);
+  const Result<std::string> text = fd ? read_all(fd.get()) : last_error();
+  if (!text)
+    return std::nullopt;
+  const std::string_view value = proc_status_value(*text, key).value_or("");
+  unsigned number = 0;
+
+  if (std::from_chars(value.data(), value.data() + value.size(), number, base).ec != std::errc())
+    return std::nullopt;
+  return number;
 }
 
 // The very file that the task has open, which O_PATH doesn't give.  Only of a process there is
 // a pidfd, not of each of its threads.
 Fd file_of(const Task &task, unsigned which)
 {
-  const Fd status = task.open_in_proc("status", O_RDONLY);
-  const Result<std::string> text = status ? read_all(status.get()) : last_error();
-  if (!text)
-    return {};
-  const std::string number(proc_status_value(*text, "Tgid").value_or(""));
-  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, std::atoi(number.c_str()), 0)));
+  const std::optional<unsigned> number = number_in(task, "status", "Tgid", 10);
+  const Fd process(number ? static_cast<int>(::syscall(SYS_pidfd_open, *number, 0)) : -1);
 
   if (!process || !task.waits())
     return {};
@@ -52,12 +63,7 @@ Fd file_of(const Task &task, unsigned which)
 
 bool closes_on_exec(const Task &task, int number)
 {
-  const Fd file = task.open_in_proc("fdinfo/" + std::to_string(number), O_RDONLY);
-  std::array<char, 128> text = {};
-  unsigned flags = 0;
-
-  return file && ::read(file.get(), text.data(), text.size() - 1) > 0 &&
-         std::sscanf(text.data(), "pos: %*d flags: %o", &flags) == 1 && flags & O_CLOEXEC;
+  return number_in(task, "fdinfo/" + std::to_string(number), "flags", 8).value_or(0) & O_CLOEXEC;
 }
 
 // ---- contexts ----

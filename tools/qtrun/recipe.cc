@@ -25,7 +25,7 @@ bool is_hosts_file(const std::string &path, const std::vector<MountInfo> &mounts
 bool Recipe::add_flag(const std::string &key)
 {
   struct Word {
-    const char *text;
+    std::string_view text;
     std::uint32_t flag;
     bool on;
   };
@@ -39,14 +39,12 @@ bool Recipe::add_flag(const std::string &key)
     {"nolazytime", MS_LAZYTIME, false},
   };
 
-  for (const Word &word : words) {
-    if (key != word.text)
-      continue;
-    change |= word.flag;
-    flags = word.on ? flags | word.flag : flags & ~word.flag;
-    return true;
-  }
-  return false;
+  const auto *const word = std::ranges::find(words, key, &Word::text);
+  if (word == std::end(words))
+    return false;
+  change |= word->flag;
+  flags = word->on ? flags | word->flag : flags & ~word->flag;
+  return true;
 }
 
 // A comma ends an option, unless it's an overlay's and escaped.
