@@ -124,8 +124,8 @@ is "leaves what is below" "$(there FSTYPE bind) $(there FSTYPE bind/a)" "tmpfs "
 check "goes" R umount $W/bind
 check "open_tree with all below" R $NEW tree:$W/moved move:$W/bind attr:tree-+ro
 is "has it, and its flags" "$(there VFS-OPTIONS bind) $(there VFS-OPTIONS bind/a) $(there VFS-OPTIONS moved)" "ro,relatime ro,relatime rw,relatime"
-check "goes, too" R umount -R $W/bind
-check "and what it is a copy of" R umount -R $W/moved
+check "goes, too" R sh -c "umount $W/bind/a && umount $W/bind"
+check "and what it is a copy of" R sh -c "umount $W/moved/a && umount $W/moved"
 check "an overlay of the host's directories" \
 	R $NEW open:overlay set:lowerdir=$W/low set:upperdir=$W/up set:workdir=$W/work create mount move:$W/bind
 is "is there" "$(there FSTYPE bind) $(S "cat $W/bind/file")" "overlay low"
