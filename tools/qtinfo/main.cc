@@ -78,15 +78,6 @@ std::optional<Proxy> ask_proxy()
   return proxy;
 }
 
-std::vector<Ping> ping_all(const Model &model)
-{
-  std::vector<Ping> pings;
-
-  for (const Mount &mount : model.mounts)
-    pings.push_back(ping(mount, ping_limit));
-  return pings;
-}
-
 Summary summarise(const Options &options)
 {
   const Snapshot first = take_snapshot();
@@ -100,7 +91,7 @@ Summary summarise(const Options &options)
   summary.interval = std::chrono::duration<double>(second.at - first.at).count();
   summary.recent_client = difference(client_ops(summary.model), client_ops(before));
   summary.recent_server = difference(summary.model.server_ops, before.server_ops);
-  summary.pings = ping_all(summary.model);
+  summary.pings = ping_all(summary.model.mounts, ping_limit);
   if (summary.model.server && ::geteuid() == 0)
     summary.engine = ask_engine(options.control);
   if (::geteuid() == 0)
@@ -173,7 +164,7 @@ int log_level(const Options &options)
 
 int show_pings(const Options &options)
 {
-  const std::vector<Ping> pings = ping_all(read_model(take_snapshot()));
+  const std::vector<Ping> pings = ping_all(read_model(take_snapshot()).mounts, ping_limit);
   int status = pings.empty() ? EXIT_FAILURE : EXIT_SUCCESS;
 
   for (const Ping &ping : pings)
