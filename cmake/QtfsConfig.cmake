@@ -4,6 +4,8 @@
 # there already is the administrator's and stays.
 
 set(config "${PROJECT_SOURCE_DIR}/config")
+set(QTFS_UNIT_DIR "/lib/systemd/system" CACHE PATH "Where systemd looks for units of packages")
+set(QTFS_UDEV_DIR "/lib/udev/rules.d" CACHE PATH "Where udev looks for rules of packages")
 
 foreach(name qtfs rexec)
   if(EXISTS "${config}/whitelist/${name}")
@@ -15,9 +17,9 @@ foreach(name qtfs rexec)
       endif()" COMPONENT config)
   endif()
 endforeach()
-install(DIRECTORY "${config}/systemd/" DESTINATION /lib/systemd/system
+install(DIRECTORY "${config}/systemd/" DESTINATION "${QTFS_UNIT_DIR}"
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.service" PATTERN "*.socket" PATTERN "*.timer")
-install(DIRECTORY "${config}/udev/" DESTINATION /lib/udev/rules.d
+install(DIRECTORY "${config}/udev/" DESTINATION "${QTFS_UDEV_DIR}"
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.rules")
 install(DIRECTORY "${config}/tmpfiles/" DESTINATION /usr/lib/tmpfiles.d
   COMPONENT config OPTIONAL FILES_MATCHING PATTERN "*.conf")
