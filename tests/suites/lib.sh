@@ -409,7 +409,7 @@ stop_proxies() {
 	true
 }
 
-# ---- guides: a page of docs is done as it is written, its blocks of `sh host` and `sh client` ----
+# ---- guides: a page of docs is done as it is written, its blocks of `sh host`, and those of the other machine ----
 
 # What pages take for given: addresses, what is in /etc before, and a systemd, of which there is here what starts a unit's
 # program. Then the blocks are numbered from 01.
@@ -447,7 +447,7 @@ guide_execute() { # NUMBER
 	if [ -e "$block.host" ]; then
 		S -i "bash -e" <"$block.host"
 	else
-		bash -e "$block.client" </dev/null
+		bash -e "$block".* </dev/null
 	fi >"$SCRATCH/out" 2>"$SCRATCH/errors" {RESULTS}>&- && return
 	tail -n 2 "$SCRATCH/out" "$SCRATCH/errors"
 	return 1

@@ -149,5 +149,11 @@ check "with it there are guests again" wait_for 60 virsh start tiny
 is "and they speak" "$(talk yes)" YES
 virsh destroy tiny
 
+# ---- operations.md's element for a guest by vsock ----
+sed -n '/^```xml/,/^```/p' /opt/qtfs/docs/operations.md | grep -v '^```' >"$SCRATCH/vsock.xml"
+check "libvirt takes it" virsh attach-device tiny "$SCRATCH/vsock.xml" --config
+is "as it is written" "$(virsh dumpxml --inactive tiny | grep -A1 '<vsock' | tr -d '\n' | tr -s ' ')" " <vsock model='virtio'> <cid auto='no' address='10'/>"
+check "and back" virsh detach-device tiny "$SCRATCH/vsock.xml" --config
+
 check "block 11, its end in any case" guide_execute 11
 is "nothing of it is left" "$(emulators) $(virsh list --all --name)" "0 "

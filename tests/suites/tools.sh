@@ -180,9 +180,16 @@ done
 echo WARN >/sys/kernel/debug/qtfs/log
 
 # ---- when things are not well ----
+for i in 1 2 3 4; do
+	check "mount $i beside it" mount_qtfs $D $M$i
+done
 stop_engine
 fails_with_words "no engine: not well, and says so" 1 'no engine is running' S "timeout 20 qtinfo"
 fails_with_words "a mount that doesn't answer is told and not waited for" 1 "$M: doesn't answer" "timeout 20 qtinfo"
+begin=${EPOCHREALTIME/./}
+is "none of many" "$(qtinfo ping | grep -c 'timed out')" 5
+took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+check "nor one after the other: $took ms" test $took -lt $((6000 * RIG_SLOW))
 stat -f $M >"$SCRATCH/said" 2>&1 &
 waiting=$!
 check "what waits is shown" wait_for 5 "qtinfo --json inflight | json '[r for r in v if r[\"op\"] == \"STATFS\" and r[\"side\"] == \"client\"]'"
@@ -190,6 +197,9 @@ check "on the server, too" "S 'qtinfo inflight' | grep -qE 'STATFS +queued'"
 check "the engine comes back, with an audit log" start_engine --audit /run/qtfs/audit.log
 wait $waiting
 check "and all is well" wait_for 5 "qtinfo | grep -q '^All is well'"
+for i in 1 2 3 4; do
+	check "umount $i" umount_qtfs $M$i
+done
 
 # ---- the audit log ----
 audited() { # OP PATH RESULT
@@ -211,11 +221,36 @@ for page in qtinfo.1 qtcfg.1 qtrun.1 rexec.1 qtfs-engine.8 rexec_server.8 udspro
 	completion=/usr/share/bash-completion/completions/${page%.*}
 	[ -e "$completion" ] || completion=/usr/share/bash-completion/completions/rexec # both ends in one
 	text=$(sed 's/\\//g' "/usr/share/man/man${page##*.}/$page")
+	for command in $("${page%.*}" --help 2>/dev/null | sed '1,/^Subcommands:/d' | grep -oE '^  [a-z]+'); do
+		grep -qE "^\.B $command\b" <<<"$text" || not_ok "$page tells of $command"
+		grep -qw -- "$command" "$completion" || not_ok "completion of ${page%.*} knows $command"
+	done
 	for option in $({ "${page%.*}" --help-all || "${page%.*}" --help; } 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,' | sort -u); do
 		grep -qF -- "$option" <<<"$text" || not_ok "$page tells of $option"
 		grep -qF -- "$option" "$completion" || [ "$option" = --help-all ] || not_ok "completion of ${page%.*} knows $option"
 	done
 done
+
+for section in $(S "qtcfg --json list" | sed -n 's/.*"section": *"\([A-Za-z]*\)".*/\1/p'); do
+	grep -q "\b$section\b" /usr/share/man/man5/qtfs-whitelist.5 || not_ok "qtfs-whitelist.5 tells of $section"
+	grep -qE "^\| .*\b$section\b.* \|" /opt/qtfs/docs/README.md || not_ok "README tells of $section"
+done
+
+# ---- what README and operations.md name beside their blocks is done; top and trace go on for ever ----
+named() { # PROGRAM
+	grep -ohE "\`$1( [^\`]*)?\`" /opt/qtfs/docs/README.md /opt/qtfs/docs/operations.md | tr -d '\`' | sort -u |
+		sed "s|FILE|$SCRATCH/named|; s/TYPE\|OPERATION/read/; s|PATH|$D|; s/INDEX\|USER/0/"
+}
+while read -r command; do
+	timeout $((4 * RIG_SLOW)) bash -c "$command" </dev/null >"$SCRATCH/said" 2>&1
+	status=$?
+	[[ $status = 0 || $status = 124 && $command = qtinfo\ t* ]] || not_ok "the documents' $command" "status $status: $(tail -n 2 "$SCRATCH/said")"
+done < <(named qtinfo)
+while read -r command; do
+	check "the documents' $command" S "$command" </dev/null
+done < <(named qtcfg | grep ' ')
+whitelist
+check "what they have changed is gone" reload_engine
 check "umount" umount_qtfs $M
 
 # ---- a mount that waits for its server, as when both boot ----

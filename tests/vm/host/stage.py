@@ -1,6 +1,6 @@
 """The stage: what was built, on its way into the guests, as one tar that unpacks over /.
 
-It holds the stage folder (the result of DESTDIR=... cmake --install), tests/suites as /opt/qtfs/suites, docs/*.md as
+It holds the stage folder (the result of DESTDIR=... cmake --install), tests/suites as /opt/qtfs/suites, README.md and docs/*.md as
 /opt/qtfs/docs, and depmod's files for the guest's kernel with the stage's modules in: depmod takes seconds in an emulated guest, and
 none here."""
 import os
@@ -61,7 +61,7 @@ def pack(folder, kernel, path):
             say(f"nothing is staged: {folder} does not exist")
         if SUITES.is_dir():
             tar.add(SUITES, "opt/qtfs/suites", filter=_owned_by_root)
-        for guide in sorted((REPOSITORY / "docs").glob("*.md")):
+        for guide in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))):
             tar.add(guide, f"opt/qtfs/docs/{guide.name}", filter=_owned_by_root)
     temporary.rename(path)
     return path
