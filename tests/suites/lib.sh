@@ -15,7 +15,7 @@ CLIENT_IP=10.77.0.2
 SERVER_PORT=12345
 WHITELIST=/etc/qtfs/whitelist
 # Of the protocol, for those who speak it themselves: as in common/wire.h.
-export QTFS_VERSION=4
+export QTFS_VERSION=5
 WHITELIST_SECTIONS="Open Read Write Readdir Mkdir Rmdir Create Unlink Rename Setattr Setxattr Mount Kill Udsconnect"
 
 # Results go to the suite's own output even where a check has redirected it.
