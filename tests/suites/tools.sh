@@ -242,7 +242,9 @@ named() { # PROGRAM
 		sed "s|FILE|$SCRATCH/named|; s/TYPE\|OPERATION/read/; s|PATH|$D|; s/INDEX\|USER/0/"
 }
 while read -r command; do
-	timeout $((4 * RIG_SLOW)) bash -c "$command" </dev/null >"$SCRATCH/said" 2>&1
+	limit=60
+	[[ $command != qtinfo\ t* ]] || limit=4
+	timeout $((limit * RIG_SLOW)) bash -c "$command" </dev/null >"$SCRATCH/said" 2>&1
 	status=$?
 	[[ $status = 0 || $status = 124 && $command = qtinfo\ t* ]] || not_ok "the documents' $command" "status $status: $(tail -n 2 "$SCRATCH/said")"
 done < <(named qtinfo)
