@@ -37,10 +37,18 @@
 
 static int context = -1, made = -1;
 
-static int set(const char *key, char *text)
+/* Ends @text at the first @c and returns what follows; NULL: there is none. */
+static char *cut(char *text, char c)
 {
-	if (text)
-		*text++ = '\0';
+	char *at = strchr(text, c);
+
+	if (at)
+		*at++ = '\0';
+	return at;
+}
+
+static int set(const char *key, const char *text)
+{
 	return syscall(SYS_fsconfig, context, text ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
 		       text, 0);
 }
@@ -64,13 +72,11 @@ static uint64_t attribute(const char *word)
 	exit(2);
 }
 
-static int set_attributes(const char *what, char *directory)
+static int set_attributes(const char *what, const char *directory)
 {
 	struct mount_attr attr = { 0 };
 	int flags = 0;
 
-	if (directory)
-		*directory++ = '\0';
 	if (!strncmp(what, "tree-", 5)) {
 		flags = RECURSIVE;
 		what += 5;
@@ -101,17 +107,15 @@ static int move(const char *directory)
 	return syscall(SYS_move_mount, made, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int place(const char *from, char *to)
+static int place(const char *from, const char *to)
 {
-	*to++ = '\0';
 	return syscall(SYS_move_mount, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-static int often(const char *times, char *type)
+static int often(const char *times, const char *type)
 {
 	int i, fd;
 
-	*type++ = '\0';
 	for (i = 0; i < atoi(times); i++) {
 		fd = syscall(SYS_fsopen, type, 0);
 		if (fd < 0)
@@ -152,27 +156,27 @@ static int step(const char *what, char *arg)
 	if (!strcmp(what, "open"))
 		return context = syscall(SYS_fsopen, arg, FSOPEN_CLOEXEC);
 	if (!strcmp(what, "often"))
-		return often(arg, strchr(arg, ':'));
+		return often(arg, cut(arg, ':'));
 	if (!strcmp(what, "pick"))
 		return context = syscall(SYS_fspick, AT_FDCWD, arg, FSPICK_CLOEXEC);
 	if (!strcmp(what, "set"))
-		return set(arg, strchr(arg, '='));
+		return set(arg, cut(arg, '='));
 	if (!strcmp(what, "create"))
 		return syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (!strcmp(what, "reconfigure"))
 		return syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 	if (!strcmp(what, "mount"))
-		return made = syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, arg ? attribute(arg) : 0);
+		return made = syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, *arg ? attribute(arg) : 0);
 	if (!strcmp(what, "clone"))
 		return clone_tree(arg, 0);
 	if (!strcmp(what, "tree"))
 		return clone_tree(arg, RECURSIVE);
 	if (!strcmp(what, "attr"))
-		return set_attributes(arg, strchr(arg, '@'));
+		return set_attributes(arg, cut(arg, '@'));
 	if (!strcmp(what, "move"))
 		return move(arg);
 	if (!strcmp(what, "place"))
-		return place(arg, strchr(arg, ':'));
+		return place(arg, cut(arg, ':'));
 	if (!strcmp(what, "write"))
 		return write_file(arg);
 	if (!strcmp(what, "names"))
@@ -183,14 +187,12 @@ static int step(const char *what, char *arg)
 
 static void *all_steps(void *argv)
 {
-	char **word;
+	char **word, none[] = "";
 
 	for (word = argv; *word; word++) {
-		char *arg = strchr(*word, ':');
+		char *arg = cut(*word, ':');
 
-		if (arg)
-			*arg++ = '\0';
-		if (step(*word, arg) < 0) {
+		if (step(*word, arg ? arg : none) < 0) {
 			fprintf(stderr, "%s: %s\n", *word, strerror(errno));
 			tell_messages();
 			exit(1);
