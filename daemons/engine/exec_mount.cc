@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "call.hh"
+#include "mount_flags.hh"
 #include "mount_options.hh"
 #include "mount_types.hh"
 
@@ -28,12 +29,9 @@ namespace qtfs::engine {
 
 namespace {
 
-constexpr unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
-constexpr unsigned long access_times = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
-
 struct Request {
-  unsigned long flags = 0;
-  unsigned long change = 0;
+  std::uint32_t flags = 0;
+  std::uint32_t change = 0;
   std::string type;
   std::string options;
 };
@@ -85,34 +83,11 @@ int simple_mount(const char *source, int target, const Request &request, const s
                            options.empty() ? nullptr : options.c_str()));
 }
 
-// What fsmount(2) calls flags of mount(2), without those of access times.
-unsigned mount_attributes(unsigned long flags)
-{
-  static constexpr std::pair<unsigned long, unsigned> table[] = {
-    {MS_RDONLY, MOUNT_ATTR_RDONLY},         {MS_NOSUID, MOUNT_ATTR_NOSUID},
-    {MS_NODEV, MOUNT_ATTR_NODEV},           {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
-    {MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW},
-  };
-  unsigned attributes = 0;
-
-  for (const auto &[flag, attribute] : table)
-    if (flags & flag)
-      attributes |= attribute;
-  return attributes;
-}
-
-unsigned access_time_attribute(unsigned long flags)
-{
-  return flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
-         : flags & MS_NOATIME   ? MOUNT_ATTR_NOATIME
-                                : MOUNT_ATTR_RELATIME;
-}
-
 // Of the file system's own flags, tells those of @change.
-int set_flags(int context, unsigned long flags, unsigned long change)
+int set_flags(int context, std::uint32_t flags, std::uint32_t change)
 {
   struct Key {
-    unsigned long flag;
+    std::uint32_t flag;
     const char *on, *off; // no off: the kernel has no word for it
   };
   static constexpr Key table[] = {
@@ -166,10 +141,10 @@ int change_mount(int target, const Request &request)
   const unsigned recursive = request.flags & MS_REC ? AT_RECURSIVE : 0;
   mount_attr attributes = {};
 
-  attributes.attr_set = mount_attributes(request.flags & request.change);
-  attributes.attr_clr = mount_attributes(request.change);
+  attributes.attr_set = attributes_of_flags(request.flags & request.change);
+  attributes.attr_clr = attributes_of_flags(request.change);
   if (request.change & access_times) {
-    attributes.attr_set |= access_time_attribute(request.flags);
+    attributes.attr_set |= access_time_of_flags(request.flags);
     attributes.attr_clr |= MOUNT_ATTR__ATIME;
   }
   return status_of(
@@ -247,8 +222,9 @@ int mount_device(Call &call, int target, const Request &request, std::uint64_t b
     return errno;
   if (const int status = configure(context.get(), path, request))
     return status;
-  const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC,
-                           mount_attributes(request.flags) | access_time_attribute(request.flags)));
+  const auto attributes =
+    static_cast<unsigned>(attributes_of_flags(request.flags) | access_time_of_flags(request.flags));
+  const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes));
   if (!mount)
     return errno;
   if (!is_on(mount.get(), st.st_rdev, path))
@@ -331,7 +307,7 @@ int exec_mount(Call &call)
     return errno;
   if (request->flags & MS_REMOUNT)
     return change(call, target.get(), *request);
-  if (!(request->flags & MS_BIND) && request->flags & propagation)
+  if (!(request->flags & MS_BIND) && request->flags & propagations)
     return change(call, target.get(), *request);
 
   const Result<std::uint64_t> now = mount_number(call.slot.node(), call.name());

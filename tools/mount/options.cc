@@ -7,57 +7,12 @@
 #include <getopt.h>
 #include <sys/mount.h>
 
+#include "flag_words.hh"
+#include "mount_flags.hh"
+
 namespace qtfs::mount {
 
 namespace {
-
-struct Word {
-  std::string_view name;
-  std::uint32_t set;
-  std::uint32_t clear;
-};
-
-constexpr std::uint32_t atimes = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
-
-constexpr std::array words = {
-  Word{"ro", MS_RDONLY, 0},
-  Word{"rw", 0, MS_RDONLY},
-  Word{"nosuid", MS_NOSUID, 0},
-  Word{"suid", 0, MS_NOSUID},
-  Word{"nodev", MS_NODEV, 0},
-  Word{"dev", 0, MS_NODEV},
-  Word{"noexec", MS_NOEXEC, 0},
-  Word{"exec", 0, MS_NOEXEC},
-  Word{"sync", MS_SYNCHRONOUS, 0},
-  Word{"async", 0, MS_SYNCHRONOUS},
-  Word{"dirsync", MS_DIRSYNC, 0},
-  Word{"remount", MS_REMOUNT, 0},
-  Word{"bind", MS_BIND, 0},
-  Word{"rbind", MS_BIND | MS_REC, 0},
-  Word{"move", MS_MOVE, 0},
-  Word{"noatime", MS_NOATIME, atimes},
-  Word{"atime", 0, MS_NOATIME},
-  Word{"relatime", MS_RELATIME, atimes},
-  Word{"norelatime", 0, MS_RELATIME},
-  Word{"strictatime", MS_STRICTATIME, atimes},
-  Word{"nostrictatime", 0, MS_STRICTATIME},
-  Word{"nodiratime", MS_NODIRATIME, 0},
-  Word{"diratime", 0, MS_NODIRATIME},
-  Word{"lazytime", MS_LAZYTIME, 0},
-  Word{"nolazytime", 0, MS_LAZYTIME},
-  Word{"nosymfollow", MS_NOSYMFOLLOW, 0},
-  Word{"symfollow", 0, MS_NOSYMFOLLOW},
-  Word{"silent", MS_SILENT, 0},
-  Word{"loud", 0, MS_SILENT},
-  Word{"shared", MS_SHARED, 0},
-  Word{"rshared", MS_SHARED | MS_REC, 0},
-  Word{"private", MS_PRIVATE, 0},
-  Word{"rprivate", MS_PRIVATE | MS_REC, 0},
-  Word{"slave", MS_SLAVE, 0},
-  Word{"rslave", MS_SLAVE | MS_REC, 0},
-  Word{"unbindable", MS_UNBINDABLE, 0},
-  Word{"runbindable", MS_UNBINDABLE | MS_REC, 0},
-};
 
 // For mount(8) alone, and of no meaning to a file system.
 bool is_for_mount(std::string_view option)
@@ -76,11 +31,10 @@ bool is_for_mount(std::string_view option)
 // The types that mount(8) knows only as options, and some of which it keeps for itself.
 std::uint32_t flags_of_type(std::string_view type)
 {
-  constexpr std::uint32_t kinds =
-    MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
-  const auto *word = std::ranges::find(words, type, &Word::name);
+  constexpr std::uint32_t kinds = MS_BIND | MS_MOVE | propagations;
+  const FlagWord *word = find_flag_word(type);
 
-  return word != words.end() && word->set & kinds ? word->set : 0;
+  return word && word->set & kinds ? word->set : 0;
 }
 
 // Parses by getopt(3), whose state is global, what is not a directory or a source.
@@ -164,11 +118,11 @@ Result<MountCall, std::string> mount_call(std::string_view subtype, std::string_
         end++;
     }
     const std::string_view option = options.substr(0, end);
-    const auto *word = std::ranges::find(words, option, &Word::name);
+    const FlagWord *word = find_flag_word(option);
 
     if (option == "loop" || option.starts_with("loop="))
       return std::string("loop: make the loop device on the server, by losetup(8) there");
-    if (word != words.end())
+    if (word)
       call.flags = (call.flags & ~word->clear) | word->set;
     else if (!is_for_mount(option))
       call.options.emplace_back(option);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstdlib>
 #include <sched.h>
+#include <span>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -30,12 +30,7 @@ public:
             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }
   PrivateMounts(const PrivateMounts &) = delete;
-  // A thread that can't come back must not go on.
-  ~PrivateMounts()
-  {
-    if (::setns(own_.get(), CLONE_NEWNS) != 0 || ::fchdir(root_.get()) != 0 || ::chroot(".") != 0)
-      std::abort();
-  }
+  ~PrivateMounts() { come_back(std::span(&own_, 1), root_); }
 
   explicit operator bool() const { return good_; }
 

@@ -114,9 +114,9 @@ bool is_stand_in(int mount)
 
 // A disk of the host is none of this machine's.  An overlay may be this machine's though its
 // directories are the host's, if this machine's kernel says so.
-Answer create(const Task &task, const World &world, const std::shared_ptr<Context> &context,
-              const std::vector<MountInfo> &mounts)
+Answer create(const Task &task, const World &world, const std::shared_ptr<Context> &context)
 {
+  const std::vector<MountInfo> mounts = mounts_of(task);
   const bool inherited = !closes_on_exec(task, task.integer(0));
   const Disguise disguise(task, world.proc.get(), Disguise::Namespaces);
   if (!disguise || context->picked)
@@ -170,15 +170,6 @@ Answer configure(Context &context, fsconfig_command command, const std::string &
 
 // ---- places ----
 
-// Follows what the flags of move_mount(2) say of one of its places.
-Result<Fd> open_end(const FileArgument &place, std::uint32_t flags, std::uint32_t empty,
-                    std::uint32_t links)
-{
-  if (!place.is_told() || (!place.is_path() && !(flags & empty)))
-    return errno_code(ENOENT);
-  return place.open(flags & links ? 0 : O_NOFOLLOW);
-}
-
 constexpr std::uint32_t understood = MOVE_MOUNT_F_SYMLINKS | MOVE_MOUNT_F_AUTOMOUNTS |
                                      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS |
                                      MOVE_MOUNT_T_AUTOMOUNTS | MOVE_MOUNT_T_EMPTY_PATH;
@@ -203,8 +194,10 @@ std::optional<Move> understand(const Task &task, const World &world,
   answer = go_on();
   if (!disguise)
     return std::nullopt;
-  Result<Fd> from = open_end(from_place, flags, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_F_SYMLINKS);
-  Result<Fd> to = open_end(to_place, flags, MOVE_MOUNT_T_EMPTY_PATH, MOVE_MOUNT_T_SYMLINKS);
+  Result<Fd> from = from_place.open(flags & MOVE_MOUNT_F_SYMLINKS ? 0 : O_NOFOLLOW,
+                                    flags & MOVE_MOUNT_F_EMPTY_PATH);
+  Result<Fd> to =
+    to_place.open(flags & MOVE_MOUNT_T_SYMLINKS ? 0 : O_NOFOLLOW, flags & MOVE_MOUNT_T_EMPTY_PATH);
   struct stat root;
   if (!from || !to || ::fstat(from->get(), &root) != 0)
     return std::nullopt;
@@ -241,6 +234,39 @@ bool can_be_made_anew(const MountInfo &made, int mount, const std::vector<MountI
     return false; // a copy of it
   return made.type != "tmpfs" ||
          (::fstatfs(mount, &system) == 0 && system.f_files - system.f_ffree <= 1);
+}
+
+// As the *at(2) calls' flags say.
+Result<Fd> open_at(const FileArgument &place, std::uint32_t flags)
+{
+  return place.open(flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0, flags & AT_EMPTY_PATH);
+}
+
+// mount_setattr(2) of what is mounted at @target.  0 or an errno.
+int change_on_host(const World &world, int target, const mount_attr &attributes,
+                   std::uint32_t recursive)
+{
+  const std::uint64_t times = attributes.attr_clr & MOUNT_ATTR__ATIME;
+  std::uint32_t on = flags_of_attributes(attributes.attr_set);
+  std::uint32_t change = on | flags_of_attributes(attributes.attr_clr);
+
+  if (attributes.attr_set & MOUNT_ATTR_IDMAP || (times && times != MOUNT_ATTR__ATIME) ||
+      attributes.propagation & ~std::uint64_t{propagations})
+    return EINVAL;
+  if (times) {
+    on |= access_time_of_attributes(attributes.attr_set);
+    change |= access_times;
+  }
+  if (change)
+    if (const int error = mount_on_host(world, {.target = target,
+                                                .flags = MS_REMOUNT | MS_BIND | recursive | on,
+                                                .change = MS_REMOUNT | change}))
+      return error;
+  if (!attributes.propagation)
+    return 0;
+  return mount_on_host(
+    world,
+    {.target = target, .flags = static_cast<std::uint32_t>(attributes.propagation) | recursive});
 }
 
 // A mount that has no place and is no copy of a tree of the host.
@@ -281,13 +307,12 @@ Answer answer_fspick(const Task &task, const World &world)
   const FileArgument place = place_of(task, 0);
   const std::uint32_t flags = task.flags(2);
   const std::vector<MountInfo> mounts = mounts_of(task);
-  if (!place.is_told() || (!place.is_path() && !(flags & FSPICK_EMPTY_PATH)))
-    return go_on();
 
   const Disguise disguise(task, world.proc.get());
   if (!disguise || !disguise.may(CAP_SYS_ADMIN))
     return go_on();
-  Result<Fd> picked = place.open(flags & FSPICK_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+  Result<Fd> picked =
+    place.open(flags & FSPICK_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0, flags & FSPICK_EMPTY_PATH);
   if (!picked || !is_hosts(picked->get(), mounts))
     return go_on();
   const auto context = std::make_shared<Context>();
@@ -308,13 +333,12 @@ Answer answer_fsconfig(const Task &task, const World &world)
   const std::optional<std::string> key = task.text(2, key_max);
   const std::optional<std::string> value =
     command == FSCONFIG_SET_BINARY ? std::nullopt : task.text(3, QTFS_PATH_MAX);
-  const std::vector<MountInfo> mounts = mounts_of(task);
 
   const std::lock_guard guard(context->lock);
   if (!task.waits())
     return fail(EINTR);
   if (command == FSCONFIG_CMD_CREATE || command > FSCONFIG_CMD_RECONFIGURE)
-    return create(task, world, context, mounts);
+    return create(task, world, context);
   const Disguise disguise(task, world.proc.get());
   if (!disguise)
     return fail(EPERM);
@@ -329,13 +353,11 @@ Answer answer_open_tree(const Task &task, const World &world)
   const FileArgument place = place_of(task, 0);
   const std::uint32_t flags = task.flags(2);
   const std::vector<MountInfo> mounts = mounts_of(task);
-  if (!place.is_told() || (!place.is_path() && !(flags & AT_EMPTY_PATH)))
-    return go_on();
 
   const Disguise disguise(task, world.proc.get());
   if (!disguise || !disguise.may(CAP_SYS_ADMIN))
     return go_on();
-  const Result<Fd> file = place.open(flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+  const Result<Fd> file = open_at(place, flags);
   struct stat root;
   if (file && is_on_qtfs(file->get(), mounts) && ::fstat(file->get(), &root) == 0)
     world.new_mounts->add(
@@ -346,13 +368,13 @@ Answer answer_open_tree(const Task &task, const World &world)
 Answer answer_move_mount(const Task &task, const World &world)
 {
   const std::vector<MountInfo> mounts = mounts_of(task);
-  const int number = task.integer(0);
-  const bool inherited = !closes_on_exec(task, number);
   Answer answer;
 
   const std::optional<Move> move = understand(task, world, mounts, answer);
   if (!move)
     return answer;
+  const int number = task.integer(0);
+  const bool inherited = !closes_on_exec(task, number);
   if (!task.waits())
     return fail(EINTR);
   std::optional<MountInfo> made;
@@ -389,42 +411,20 @@ Answer answer_mount_setattr(const Task &task, const World &world)
   const std::optional<std::string> bytes = task.argument(4) == sizeof(attributes)
                                              ? task.read(task.argument(3), sizeof(attributes))
                                              : std::nullopt;
-  if (!bytes || !place.is_told() || (!place.is_path() && !(flags & AT_EMPTY_PATH)))
+  if (!bytes)
     return go_on();
   bytes->copy(reinterpret_cast<char *>(&attributes), sizeof(attributes));
 
   const Disguise disguise(task, world.proc.get());
   if (!disguise)
     return fail(EPERM);
-  const Result<Fd> file = place.open(flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
-  if (!file)
+  const Result<Fd> file = open_at(place, flags);
+  if (!file || !is_hosts(file->get(), mounts))
     return go_on();
-  if (!is_hosts(file->get(), mounts))
-    return go_on();
-
-  const std::uint32_t recursive = flags & AT_RECURSIVE ? MS_REC : 0;
-  const std::uint64_t times = attributes.attr_clr & MOUNT_ATTR__ATIME;
-  std::uint32_t on = flags_of_attributes(attributes.attr_set);
-  std::uint32_t change = on | flags_of_attributes(attributes.attr_clr);
-  if (attributes.attr_set & MOUNT_ATTR_IDMAP || (times && times != MOUNT_ATTR__ATIME) ||
-      attributes.propagation & ~propagations)
-    return fail(EINVAL);
-  if (times) {
-    on |= access_time_of(attributes.attr_set);
-    change |= access_times;
-  }
   if (!task.waits())
     return fail(EINTR);
-  int error = 0;
-  if (change)
-    error = mount_on_host(world, {.target = file->get(),
-                                  .flags = MS_REMOUNT | MS_BIND | recursive | on,
-                                  .change = MS_REMOUNT | change});
-  if (!error && attributes.propagation)
-    error = mount_on_host(
-      world, {.target = file->get(),
-              .flags = static_cast<std::uint32_t>(attributes.propagation) | recursive});
-  return answer_with(error);
+  return answer_with(
+    change_on_host(world, file->get(), attributes, flags & AT_RECURSIVE ? MS_REC : 0));
 }
 
 } // namespace qtfs::qtrun

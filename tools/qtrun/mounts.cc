@@ -36,8 +36,7 @@ std::optional<MountArguments> arguments_of(const Task &task)
 
   if (!source || !target || !type || !options)
     return std::nullopt;
-  return MountArguments{*source, *target, *type, *options,
-                        static_cast<std::uint32_t>(task.argument(3))};
+  return MountArguments{*source, *target, *type, *options, task.flags(3)};
 }
 
 } // namespace
@@ -90,7 +89,7 @@ Answer answer_umount(const Task &task, const World &world)
   const Disguise disguise(task, world.proc.get());
   if (!disguise)
     return fail(EPERM);
-  const auto flags = static_cast<std::uint32_t>(task.argument(1));
+  const auto flags = task.flags(1);
   const int follow = flags & UMOUNT_NOFOLLOW ? O_NOFOLLOW : 0;
   const Fd target(::open(path->c_str(), O_PATH | O_CLOEXEC | follow));
   if (!target || !is_hosts(target.get(), mounts))

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include "fd.hh"
+#include "flag_words.hh"
 #include "wire.h"
 
 namespace qtfs::qtrun {
@@ -24,26 +25,14 @@ bool is_hosts_file(const std::string &path, const std::vector<MountInfo> &mounts
 
 bool Recipe::add_flag(const std::string &key)
 {
-  struct Word {
-    std::string_view text;
-    std::uint32_t flag;
-    bool on;
-  };
-  static constexpr Word words[] = {
-    {"ro", MS_RDONLY, true},
-    {"rw", MS_RDONLY, false},
-    {"sync", MS_SYNCHRONOUS, true},
-    {"async", MS_SYNCHRONOUS, false},
-    {"dirsync", MS_DIRSYNC, true},
-    {"lazytime", MS_LAZYTIME, true},
-    {"nolazytime", MS_LAZYTIME, false},
-  };
+  constexpr std::uint32_t own = MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME;
+  const mount::FlagWord *word = mount::find_flag_word(key);
 
-  const auto *const word = std::ranges::find(words, key, &Word::text);
-  if (word == std::end(words))
+  // Others are the mount's, of which no file system knows.
+  if (!word || (word->set | word->clear) & ~own)
     return false;
-  change |= word->flag;
-  flags = word->on ? flags | word->flag : flags & ~word->flag;
+  change |= word->set | word->clear;
+  flags = (flags & ~word->clear) | word->set;
   return true;
 }
 

@@ -80,11 +80,6 @@ std::optional<std::string> Task::text(unsigned which, std::size_t max) const
   return argument(which) ? read_string(argument(which), max) : std::nullopt;
 }
 
-Fd Task::file(unsigned which) const
-{
-  return open_in_proc("fd/" + std::to_string(integer(which)), O_PATH);
-}
-
 FileArgument::FileArgument(const Task &task, int descriptor, std::optional<std::string> path)
     : number_(descriptor), path_(std::move(path))
 {
@@ -92,8 +87,12 @@ FileArgument::FileArgument(const Task &task, int descriptor, std::optional<std::
     descriptor_ = task.open_in_proc("fd/" + std::to_string(number_), O_PATH);
 }
 
-Result<Fd> FileArgument::open(int flags) const
+Result<Fd> FileArgument::open(int flags, bool may_be_empty) const
 {
+  if (!path_)
+    return errno_code(EFAULT);
+  if (path_->empty() && !may_be_empty)
+    return errno_code(ENOENT);
   const std::string &path = path_->empty() ? "." : *path_;
 
   if (number_ != AT_FDCWD && !descriptor_ && !path.starts_with('/'))
@@ -178,17 +177,21 @@ Disguise::Disguise(const Task &task, int proc, Extent extent)
           set_thread_capabilities({identity->capabilities & own_.permitted, own_.permitted});
 }
 
-// A thread that can't come back must not go on.
+void come_back(std::span<const Fd> namespaces, const Fd &root)
+{
+  for (const Fd &own : namespaces)
+    if (::setns(own.get(), 0) != 0)
+      std::abort();
+  if (::fchdir(root.get()) != 0 || ::chroot(".") != 0)
+    std::abort();
+}
+
 Disguise::~Disguise()
 {
   if (!set_thread_capabilities({own_.permitted, own_.permitted}) ||
       !set_thread_file_ids(::geteuid(), ::getegid(), {}) || !set_thread_capabilities(own_))
     std::abort();
-  for (const Fd &own : namespaces_)
-    if (::setns(own.get(), 0) != 0)
-      std::abort();
-  if (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)
-    std::abort();
+  come_back(namespaces_, root_);
 }
 
 } // namespace qtfs::qtrun

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <linux/seccomp.h>
 #include <optional>
+#include <span>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -50,8 +51,6 @@ public:
 
   // What an argument points to; nothing for a null pointer, too.
   std::optional<std::string> text(unsigned which, std::size_t max) const;
-  // The file (O_PATH) that an argument is the descriptor of.
-  Fd file(unsigned which) const;
 
 private:
   const seccomp_notif &call_;
@@ -65,11 +64,8 @@ public:
   // What the arguments say.  Later, with the task's root and rights (Disguise), it is opened.
   FileArgument(const Task &task, int descriptor, std::optional<std::string> path);
 
-  // The memory of the task has the path.
-  bool is_told() const { return path_.has_value(); }
-  bool is_path() const { return !path_->empty(); }
-  // With O_PATH and @flags; without a path, what the descriptor has.
-  Result<Fd> open(int flags) const;
+  // With O_PATH and @flags.  An empty path means what the descriptor has, if it @may_be_empty.
+  Result<Fd> open(int flags, bool may_be_empty) const;
 
 private:
   int number_;
@@ -86,6 +82,10 @@ struct Identity {
 
   static std::optional<Identity> of(const Task &task, int proc);
 };
+
+// Gives the calling thread its own namespaces and root again.  A thread that can't come back
+// must not go on: it doesn't.
+void come_back(std::span<const Fd> namespaces, const Fd &root);
 
 // Makes the calling thread, which has a root and a working directory of its own, see what the
 // task sees and act as who it is, until the object goes.

@@ -4,7 +4,7 @@
 
 #include <sys/statvfs.h>
 
-namespace qtfs::qtrun {
+namespace qtfs {
 
 namespace {
 
@@ -50,7 +50,17 @@ std::uint32_t flags_of_attributes(std::uint64_t attributes)
   return flags;
 }
 
-std::uint32_t access_time_of(std::uint64_t attributes)
+std::uint64_t attributes_of_flags(std::uint32_t flags)
+{
+  std::uint64_t attributes = 0;
+
+  for (const FlagNames &name : flag_names)
+    if (flags & name.mount)
+      attributes |= name.attribute;
+  return attributes;
+}
+
+std::uint32_t access_time_of_attributes(std::uint64_t attributes)
 {
   switch (attributes & MOUNT_ATTR__ATIME) {
   case MOUNT_ATTR_NOATIME:
@@ -62,4 +72,11 @@ std::uint32_t access_time_of(std::uint64_t attributes)
   }
 }
 
-} // namespace qtfs::qtrun
+std::uint64_t access_time_of_flags(std::uint32_t flags)
+{
+  return flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
+         : flags & MS_NOATIME   ? MOUNT_ATTR_NOATIME
+                                : MOUNT_ATTR_RELATIME;
+}
+
+} // namespace qtfs
