@@ -12,6 +12,16 @@
 
 namespace qtfs {
 
+bool is_qtfs(std::string_view type)
+{
+  return type == "qtfs" || type == "qtfs.host";
+}
+
+bool is_hosts_mount(const MountInfo &mount)
+{
+  return mount.type == "qtfs.host";
+}
+
 std::string unescaped_field(std::string_view text)
 {
   std::string plain;
@@ -37,12 +47,12 @@ std::vector<MountInfo> parse_mountinfo(const std::string &text)
 
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    std::string parent, root, point, word;
+    std::string root, point, word;
     unsigned major = 0, minor = 0;
     char colon = 0;
     MountInfo mount;
 
-    words >> mount.id >> parent >> major >> colon >> minor >> root >> point;
+    words >> mount.id >> mount.parent >> major >> colon >> minor >> root >> point;
     while (words >> word && word != "-")
       continue;
     if (!(words >> mount.type >> mount.source))
@@ -72,7 +82,7 @@ bool is_on_qtfs(int fd, const std::vector<MountInfo> &mounts)
       !(st.stx_mask & STATX_MNT_ID))
     return false;
   const auto mount = std::ranges::find(mounts, st.stx_mnt_id, &MountInfo::id);
-  return mount != mounts.end() && mount->type == "qtfs";
+  return mount != mounts.end() && is_qtfs(mount->type);
 }
 
 } // namespace qtfs

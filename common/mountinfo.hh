@@ -15,6 +15,7 @@ namespace qtfs {
 
 struct MountInfo {
   std::uint64_t id = 0; // as statx(2) tells it
+  std::uint64_t parent = 0;
   dev_t device = 0;
   std::string root;  // of the file system, where the mount begins
   std::string point; // where it is
@@ -22,6 +23,11 @@ struct MountInfo {
   std::string source;
   std::string options; // of the file system
 };
+
+// Whether that is the type of a mount of qtfs, or of one of the server's mounts inside it.
+bool is_qtfs(std::string_view type);
+// The latter, with the option submounts.
+bool is_hosts_mount(const MountInfo &mount);
 
 // A field of mountinfo or fstab(5), whose spaces and the like are "\040".
 std::string unescaped_field(std::string_view text);

@@ -171,7 +171,7 @@ std::string remote_directory(const std::string &directory, const std::vector<Mou
       continue;
     longest = point.size();
     mapped = directory;
-    if (mount.type == "qtfs" && mount.source.starts_with('/')) {
+    if (is_qtfs(mount.type) && mount.source.starts_with('/')) {
       const std::string rest = directory.substr(point == "/" ? 0 : point.size());
       mapped =
         join(join(mount.source, mount.root == "/" ? "" : mount.root), rest == "/" ? "" : rest);

@@ -109,7 +109,7 @@ std::vector<Above> mounts_above(const std::string &path)
   std::vector<Above> found;
 
   for (const MountInfo &mount : read_mountinfo()) {
-    if (mount.type != "qtfs" || !mount.source.starts_with('/'))
+    if (!is_qtfs(mount.type) || !mount.source.starts_with('/'))
       continue;
     std::string root = mount.source == "/" ? "" : mount.source;
     if (mount.root != "/")

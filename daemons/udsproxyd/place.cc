@@ -61,7 +61,7 @@ bool Mounts::has(std::string_view path)
   if (points_.empty() || !changes_ || ::poll(&changed, 1, 0) != 0) {
     points_.clear();
     for (const MountInfo &mount : read_mountinfo())
-      points_[mount.point] = mount.type == "qtfs"; // the last at one place is what is seen
+      points_[mount.point] = is_qtfs(mount.type); // the last at one place is what is seen
   }
   for (;; path = directory_of(path)) {
     const auto found = points_.find(path);

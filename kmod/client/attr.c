@@ -134,7 +134,9 @@ static void believe(struct inode *inode, const struct qtfs_age *age)
 	struct qtfs_sb *sbi = qtfs_sb(inode->i_sb);
 	struct qtfs_inode *qi = qtfs_i(inode);
 
-	if ((qi->flags & QTFS_ATTR_UNCACHED) || !sbi->attr_ttl || qtfs_dirty(inode)) {
+	/* Events look for the inode of its root, in another super block. */
+	if ((qi->flags & QTFS_ATTR_UNCACHED) || qi->mountpoint || !sbi->attr_ttl ||
+	    qtfs_dirty(inode)) {
 		qi->attr_expires = 0;
 		return;
 	}
@@ -193,6 +195,7 @@ void qtfs_update_inode_changed(struct inode *inode, const struct qtfs_attr *attr
 	qi->version = atomic64_inc_return(&session->version);
 	spin_unlock(&inode->i_lock);
 
+	qtfs_twins_changed(inode);
 	if (changed && !data)
 		qtfs_drop_data(inode);
 }
@@ -213,6 +216,7 @@ u64 qtfs_write_answered(struct inode *inode, u64 version)
 		answer = atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
 	qi->version = answer ?: atomic64_inc_return(&qtfs_session_of(inode->i_sb)->version);
 	spin_unlock(&inode->i_lock);
+	qtfs_twins_changed(inode);
 	return answer;
 }
 
@@ -283,6 +287,14 @@ void qtfs_expire_times(struct inode *dir)
 	WRITE_ONCE(qi->times_stale, true);
 	qi->version = atomic64_inc_return(&qtfs_session_of(dir->i_sb)->version);
 	spin_unlock(&dir->i_lock);
+	qtfs_twins_changed(dir);
+}
+
+/* A change of ours concerns @inode, and its answer doesn't say what it is now. */
+void qtfs_expire_changed(struct inode *inode)
+{
+	qtfs_expire_attr(inode);
+	qtfs_twins_changed(inode);
 }
 
 /* Expires all names and attributes. */

@@ -2,9 +2,9 @@
 /*
  * /dev/qtfs: mounts and processes of the server, see common/ctl.h.
  *
- * A mount of the server is no mount here: what is seen at the mount point is what
- * LOOKUP finds there.  So once one has come or gone, all that is known of names is
- * asked for again.
+ * What is mounted on the server is mounted here when somebody walks into it (submount.c).
+ * So once one has come or gone, all that is known of names is asked for again; and whoever
+ * has mounted something walks into it, so that it's in this machine's list at once.
  */
 #include "qtfs.h"
 
@@ -14,6 +14,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -23,7 +24,7 @@
 
 /* A name on a mount of qtfs: what is mounted and unmounted at. */
 struct place {
-	struct file *file;
+	struct path path;
 	struct super_block *sb;
 	struct dentry *parent;
 	struct name_snapshot name;
@@ -35,24 +36,43 @@ static bool on_qtfs(const struct file *file)
 	       file_inode(file)->i_sb->s_type->owner == THIS_MODULE;
 }
 
+/* Goes up from the root of a mount of the server to the name that it is mounted on. */
+static int leave_mount(struct path *path)
+{
+	struct super_block *sb = path->dentry->d_sb;
+
+	if (!qtfs_super(sb)->mountpoint || path->dentry != path->mnt->mnt_root || !follow_up(path))
+		return -EINVAL;
+	/* Or it's mounted somewhere else as well, by somebody here. */
+	if (path->dentry->d_sb->s_op != sb->s_op ||
+	    qtfs_i(d_inode(path->dentry))->mountpoint != qtfs_super(sb)->mountpoint)
+		return -EINVAL;
+	return 0;
+}
+
 /* Finds out what place descriptor @fd is. */
 static int place_get(struct place *place, int fd)
 {
+	struct file *file = fget_raw(fd);
 	struct dentry *dentry;
 	int error = 0;
 
-	place->file = fget_raw(fd);
-	if (!place->file)
+	if (!file)
 		return -EBADF;
-	dentry = place->file->f_path.dentry;
-	if (!on_qtfs(place->file) || IS_ROOT(dentry))
+	place->path = file->f_path;
+	path_get(&place->path);
+	if (!on_qtfs(file))
 		error = -EINVAL;
-	else if (d_unlinked(dentry))
+	else if (IS_ROOT(place->path.dentry))
+		error = leave_mount(&place->path);
+	fput(file);
+	dentry = place->path.dentry;
+	if (!error && d_unlinked(dentry))
 		error = -ENOENT;
-	else if (!ns_capable(dentry->d_sb->s_user_ns, CAP_SYS_ADMIN))
+	else if (!error && !ns_capable(dentry->d_sb->s_user_ns, CAP_SYS_ADMIN))
 		error = -EPERM;
 	if (error) {
-		fput(place->file);
+		path_put(&place->path);
 		return error;
 	}
 	place->sb = dentry->d_sb;
@@ -65,7 +85,24 @@ static void place_put(struct place *place)
 {
 	release_dentry_name_snapshot(&place->name);
 	dput(place->parent);
-	fput(place->file);
+	path_put(&place->path);
+}
+
+/* The server's mounts have changed, or may have: whoever is interrupted doesn't know. */
+static void mounts_changed(const struct place *place)
+{
+	qtfs_expire_all(place->sb);
+	qtfs_mountpoints_check(qtfs_sb(place->sb));
+}
+
+/* Something was mounted at @place: so it is here. */
+static void enter_mount(const struct place *place)
+{
+	struct path path;
+
+	if (!vfs_path_lookup(place->parent, place->path.mnt, place->name.name.name,
+			     LOOKUP_AUTOMOUNT, &path))
+		path_put(&path);
 }
 
 static struct qtfs_name place_name(const struct place *place)
@@ -109,7 +146,7 @@ static struct file *source_set(struct qtfs_rpc *rpc, const struct place *place, 
 	file = fget_raw(fd);
 	if (!file)
 		return ERR_PTR(-EBADF);
-	if (file_inode(file)->i_sb != place->sb) {
+	if (!on_qtfs(file) || qtfs_sb(file_inode(file)->i_sb) != qtfs_sb(place->sb)) {
 		fput(file);
 		return ERR_PTR(-EXDEV);
 	}
@@ -142,8 +179,9 @@ static int mount_at(const struct place *place, const struct qtfs_ctl_mount *args
 	qtfs_buf_put(rpc.out);
 	if (source)
 		fput(source);
-	/* Also where it failed: whoever is interrupted doesn't know. */
-	qtfs_expire_all(place->sb);
+	mounts_changed(place);
+	if (!error && qtfs_sb(place->sb)->submounts)
+		enter_mount(place);
 	return error;
 }
 
@@ -208,7 +246,7 @@ static int control_umount(const void __user *arg)
 	qtfs_deferred_expire(qtfs_sb(place.sb));
 	flush_delayed_work(&qtfs_sb(place.sb)->deferred_work);
 	error = qtfs_rpc_call(qtfs_session_of(place.sb), &rpc);
-	qtfs_expire_all(place.sb);
+	mounts_changed(&place);
 	place_put(&place);
 	return error;
 }

@@ -56,7 +56,8 @@ ssize_t qtfs_copy_file_range(struct file *in, loff_t from, struct file *out, lof
 {
 	loff_t n = -EXDEV;
 
-	if (file_inode(in)->i_sb == file_inode(out)->i_sb && !qtfs_uncached(file_inode(in)) &&
+	if (qtfs_sb(file_inode(in)->i_sb) == qtfs_sb(file_inode(out)->i_sb) &&
+	    !qtfs_uncached(file_inode(in)) &&
 	    !qtfs_uncached(file_inode(out)))
 		n = copy_rpc(in, from, out, to, len, 0);
 	if (n == -EOPNOTSUPP || n == -EXDEV)

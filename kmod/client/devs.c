@@ -4,21 +4,20 @@
  *
  * One mount may show files of several file systems of the server.  Each gets an
  * anonymous device number here, so that (st_dev, st_ino) names one file and
- * tools notice where another file system begins.  The root's is the super
- * block's own.
+ * tools notice where another file system begins.  The root's is the first super
+ * block's own; the other ones (submount.c) show these as theirs.
  */
 #include "qtfs.h"
 
 /* Finds or makes the device number that stands for @server_dev. */
-int qtfs_dev_get(struct super_block *sb, u32 server_dev, dev_t *dev)
+int qtfs_dev_get(struct qtfs_sb *sbi, u32 server_dev, dev_t *dev)
 {
-	struct qtfs_sb *sbi = qtfs_sb(sb);
 	dev_t fresh;
 	void *old;
 	int error;
 
-	if (server_dev == sbi->root_dev) {
-		*dev = sb->s_dev;
+	if (server_dev == sbi->first.root_dev) {
+		*dev = sbi->first.sb->s_dev;
 		return 0;
 	}
 

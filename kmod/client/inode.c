@@ -22,6 +22,7 @@ static void cache_init_once(void *p)
 	INIT_LIST_HEAD(&qi->unstable);
 	INIT_LIST_HEAD(&qi->unstable_inodes);
 	INIT_LIST_HEAD(&qi->uds_made);
+	INIT_LIST_HEAD(&qi->mountpoints);
 }
 
 int qtfs_inode_cache_init(void)
@@ -51,6 +52,7 @@ struct inode *qtfs_alloc_inode(struct super_block *sb)
 	qi->dir_lookups = 0;
 	qi->dir_looked_up = 0;
 	qi->place = 0;
+	qi->mountpoint = 0;
 	qi->listing = NULL;
 	qi->deferred = NULL;
 	atomic_set(&qi->uds_names, 0);
@@ -77,6 +79,7 @@ void qtfs_evict_inode(struct inode *inode)
 	qtfs_deferred_drop(inode);
 	qtfs_listing_drop(inode);
 	qtfs_uds_evict(inode);
+	qtfs_mountpoint_del(inode);
 }
 
 static int inode_test(struct inode *inode, void *data)
@@ -123,6 +126,17 @@ static int file_inode_permission(struct mnt_idmap *idmap, struct inode *inode, i
 }
 
 QTFS_DEFINE_PERMISSION(file_inode_permission);
+
+/* Of a directory that is seen only while nothing is mounted on it here: submount.c. */
+static const struct inode_operations mountpoint_inode_ops = {
+	.permission = QTFS_OP(qtfs_permission),
+	.getattr = QTFS_OP(qtfs_getattr),
+	.setattr = QTFS_OP(qtfs_setattr),
+	.listxattr = qtfs_listxattr,
+	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
+	.set_acl = QTFS_OP(qtfs_set_acl_entry),
+	QTFS_FILEATTR_OPS(qtfs_fileattr_get, qtfs_fileattr_set)
+};
 
 /* Of all but directories and symbolic links. */
 static const struct inode_operations file_inode_ops = {
@@ -207,7 +221,7 @@ struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr,
 		return ERR_PTR(-ENOMEM);
 
 	if (inode_state_read_once(inode) & I_NEW) {
-		error = qtfs_dev_get(sb, le32_to_cpu(attr->dev), &qtfs_i(inode)->dev);
+		error = qtfs_dev_get(qtfs_sb(sb), le32_to_cpu(attr->dev), &qtfs_i(inode)->dev);
 		if (!error)
 			error = inode_init_ops(inode, attr);
 		if (error) {
@@ -219,5 +233,30 @@ struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr,
 	} else {
 		qtfs_update_inode(inode, attr, age);
 	}
+	return inode;
+}
+
+/*
+ * Likewise, of a directory that something is mounted on: an inode of one name, as the same
+ * directory may be mounted in many places.
+ */
+struct inode *qtfs_iget_mountpoint(struct super_block *sb, const struct qtfs_attr *attr,
+				   const struct qtfs_age *age)
+{
+	struct inode *inode = new_inode(sb);
+	int error;
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode_set(inode, (void *)attr);
+	error = qtfs_dev_get(qtfs_sb(sb), le32_to_cpu(attr->dev), &qtfs_i(inode)->dev);
+	if (error) {
+		iput(inode);
+		return ERR_PTR(error);
+	}
+	inode->i_op = &mountpoint_inode_ops;
+	inode->i_flags |= S_AUTOMOUNT;
+	qtfs_mountpoint_add(inode);
+	qtfs_update_inode(inode, attr, age);
 	return inode;
 }

@@ -48,7 +48,7 @@ static unsigned long names_expiry(const struct qtfs_sb *sbi, const struct inode 
 }
 
 /* The path of directory @inode is another one. */
-static void names_expire(struct inode *inode)
+void qtfs_names_expire(struct inode *inode)
 {
 	WRITE_ONCE(qtfs_i(inode)->place, qtfs_i(inode)->place + 1);
 }
@@ -112,12 +112,16 @@ static struct qtfs_name name_of(const struct dentry *dentry)
 	return (struct qtfs_name){ dentry->d_name.name, dentry->d_name.len };
 }
 
-/* Asks the server where @name in @dir leads; @known is the dentry it has here, or NULL. */
-static int lookup_rpc(struct dentry *dir, const struct qstr *name, struct dentry *known,
-		      struct qtfs_entry_rep *rep, struct qtfs_age *age)
+/*
+ * Asks the server where @name in @dir leads; @known is the dentry it has here, or NULL, and
+ * @cred who asks; NULL: the caller.
+ */
+int qtfs_lookup_as(const struct cred *cred, struct dentry *dir, const struct qstr *name,
+		   struct dentry *known, struct qtfs_entry_rep *rep, struct qtfs_age *age)
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_LOOKUP,
+		.cred = cred,
 		.dentry = dir,
 		.known = known,
 		.name[0] = { name->name, name->len },
@@ -130,9 +134,9 @@ static int lookup_rpc(struct dentry *dir, const struct qstr *name, struct dentry
 	return error;
 }
 
-/* Asks again for a positive dentry.  Returns whether it's still good, or an error. */
-static int revalidate_positive(struct dentry *parent, const struct qstr *name,
-			       struct dentry *dentry)
+/* Asks again for a positive dentry, as above.  Returns whether it's still good, or an error. */
+int qtfs_dentry_ask(const struct cred *cred, struct dentry *parent, const struct qstr *name,
+		    struct dentry *dentry)
 {
 	struct qtfs_session *session = qtfs_session_of(dentry->d_sb);
 	struct inode *inode = d_inode(dentry);
@@ -141,21 +145,21 @@ static int revalidate_positive(struct dentry *parent, const struct qstr *name,
 	u64 number, epoch;
 	int error;
 
-	error = lookup_rpc(parent, name, dentry, &rep, &age);
+	error = qtfs_lookup_as(cred, parent, name, dentry, &rep, &age);
 	if (error == -ENOENT || error == -ESTALE || error == -ENOTDIR)
 		return 0;
 	if (error)
 		return error;
 
 	number = le64_to_cpu(rep.node);
-	if (!qtfs_same_file(inode, &rep.attr)) {
+	if (!qtfs_same_entry(inode, &rep.attr)) {
 		if (number != qtfs_dentry_node(dentry, &epoch))
 			qtfs_forget(session, number);
 		return 0;
 	}
 	qtfs_dir_used(d_inode(parent), 0);
 	if (S_ISDIR(inode->i_mode) && number != qtfs_dentry_node(dentry, &epoch))
-		names_expire(inode);
+		qtfs_names_expire(inode);
 	qtfs_dentry_adopt(dentry, number, &age);
 	qtfs_update_inode(inode, &rep.attr, &age);
 	dentry_believe(dentry, &age);
@@ -186,7 +190,7 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
 		return -ECHILD;
 
 	parent = dget_parent(dentry);
-	valid = revalidate_positive(parent, name, dentry);
+	valid = qtfs_dentry_ask(NULL, parent, name, dentry);
 	dput(parent);
 	return valid;
 }
@@ -204,7 +208,10 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 	struct inode *inode;
 	int error;
 
-	inode = qtfs_iget(sb, attr, age);
+	if (qtfs_is_mounted(qtfs_sb(sb), attr))
+		inode = qtfs_iget_mountpoint(sb, attr, age);
+	else
+		inode = qtfs_iget(sb, attr, age);
 	if (IS_ERR(inode)) {
 		qtfs_forget(session, number);
 		return ERR_CAST(inode);
@@ -231,7 +238,7 @@ static struct dentry *entry_splice(struct dentry *dentry, u64 number,
 		/* A directory that moved on the server: its old dentry gets the node. */
 		struct qtfs_node *node = xchg((struct qtfs_node **)&dentry->d_fsdata, NULL);
 
-		names_expire(d_inode(alias));
+		qtfs_names_expire(d_inode(alias));
 		qtfs_dentry_adopt(alias, node->number, age);
 		kfree(node);
 		dentry_believe(alias, age);
@@ -267,7 +274,7 @@ static struct dentry *qtfs_lookup(struct inode *dir, struct dentry *dentry, unsi
 		return NULL;
 
 	parent = dget_parent(dentry);
-	error = lookup_rpc(parent, &dentry->d_name, NULL, &rep, &age);
+	error = qtfs_lookup_as(NULL, parent, &dentry->d_name, NULL, &rep, &age);
 	if (error == -ENOENT) {
 		alias = lookup_failed(parent, dentry, &age);
 	} else if (error) {
@@ -289,10 +296,10 @@ static bool prime_known(struct dentry *dentry, const struct qtfs_entry_rep *rep,
 {
 	bool expired = dentry_expired(dentry);
 
-	if (d_really_is_negative(dentry) || !qtfs_same_file(d_inode(dentry), &rep->attr))
+	if (d_really_is_negative(dentry) || !qtfs_same_entry(d_inode(dentry), &rep->attr))
 		return false;
 	if (expired && d_is_dir(dentry))
-		names_expire(d_inode(dentry));
+		qtfs_names_expire(d_inode(dentry));
 	qtfs_dentry_adopt(dentry, le64_to_cpu(rep->node), age);
 	qtfs_update_inode(d_inode(dentry), &rep->attr, age);
 	dentry_believe(dentry, age);
@@ -431,7 +438,7 @@ static int qtfs_link(struct dentry *old_dentry, struct inode *dir, struct dentry
 		.dentry2 = old_dentry,
 	};
 
-	qtfs_expire_attr(d_inode(old_dentry));
+	qtfs_expire_changed(d_inode(old_dentry));
 	return make_entry(dir, dentry, &rpc);
 }
 
@@ -449,7 +456,7 @@ static int remove_entry(struct inode *dir, struct dentry *dentry, enum qtfs_op o
 	qtfs_deferred_drop(inode);
 	error = qtfs_rpc_call(qtfs_session_of(dir->i_sb), &rpc);
 	qtfs_expire_times(dir);
-	qtfs_expire_attr(inode);
+	qtfs_expire_changed(inode);
 	/* What was to go is gone, or what is known of it is wrong. */
 	if (error == -ENOENT || error == -ESTALE || error == -EINTR)
 		d_drop(dentry);
@@ -494,12 +501,12 @@ static int qtfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 	error = qtfs_rpc_call(qtfs_session_of(old_dir->i_sb), &rpc);
 	qtfs_expire_times(old_dir);
 	qtfs_expire_times(new_dir);
-	qtfs_expire_attr(d_inode(old_dentry));
+	qtfs_expire_changed(d_inode(old_dentry));
 	/* Other rules may hold where it is now. */
 	if (d_is_dir(old_dentry) || (flags & RENAME_EXCHANGE))
 		qtfs_deferred_expire(qtfs_sb(old_dir->i_sb));
 	if (d_really_is_positive(new_dentry))
-		qtfs_expire_attr(d_inode(new_dentry));
+		qtfs_expire_changed(d_inode(new_dentry));
 	if (!error)
 		qtfs_notify_victim(old_dir->i_sb, &victim, d_inode(new_dentry));
 	if (error == -EINTR) {
@@ -687,6 +694,7 @@ const struct dentry_operations qtfs_dentry_ops = {
 	.d_revalidate = QTFS_OP(revalidate),
 	.d_iput = qtfs_d_iput,
 	.d_release = qtfs_d_release,
+	.d_automount = qtfs_d_automount,
 };
 
 QTFS_DEFINE_CREATE(qtfs_create);

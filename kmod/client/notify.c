@@ -131,30 +131,18 @@ static struct inode *event_inode(struct super_block *sb, const struct qtfs_event
 static void lost_events(struct qtfs_session *session, struct super_block *sb)
 {
 	qtfs_expire_all(sb);
+	qtfs_mountpoints_lost(qtfs_sb(sb));
 	qtfs_wait_event(session, 0);
 	qtfs_poll_event(session, 0);
 }
 
-static void apply(struct super_block *sb, const struct qtfs_event *event)
+/* To what @sb, of one or more super blocks, knows of the file that @event names. */
+static void apply_to(struct super_block *sb, const struct qtfs_event *event)
 {
-	u64 number = le64_to_cpu(event->ino);
 	u32 mask = le32_to_cpu(event->mask);
 	u16 what = le16_to_cpu(event->what);
-	struct inode *inode;
+	struct inode *inode = event_inode(sb, event);
 
-	if (what & QTFS_EVENT_ALL) {
-		lost_events(qtfs_session_of(sb), sb);
-		return;
-	}
-	if (what & QTFS_EVENT_WAIT) {
-		qtfs_wait_event(qtfs_session_of(sb), number);
-		return;
-	}
-	if (what & QTFS_EVENT_POLL) {
-		qtfs_poll_event(qtfs_session_of(sb), number);
-		return;
-	}
-	inode = event_inode(sb, event);
 	if (!inode)
 		return;
 	expire_inode(inode);
@@ -171,6 +159,47 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 		apply_name(inode, mask, (const char *)(event + 1),
 			   le16_to_cpu(event->name_len));
 	iput(inode);
+}
+
+/* This client has changed the file that @event names, by an inode of another super block. */
+void qtfs_notify_twin(struct super_block *sb, const struct qtfs_event *event)
+{
+	struct inode *inode = event_inode(sb, event);
+
+	if (!inode)
+		return;
+	expire_inode(inode);
+	qtfs_drop_data(inode);
+	if (S_ISDIR(inode->i_mode))
+		qtfs_names_expire(inode);
+	iput(inode);
+}
+
+static void apply(struct super_block *sb, const struct qtfs_event *event)
+{
+	struct qtfs_sb *sbi = qtfs_sb(sb);
+	u64 number = le64_to_cpu(event->ino);
+	u16 what = le16_to_cpu(event->what);
+	struct qtfs_super *super;
+
+	if (what & QTFS_EVENT_ALL) {
+		lost_events(qtfs_session_of(sb), sb);
+		return;
+	}
+	if (what & QTFS_EVENT_WAIT) {
+		qtfs_wait_event(qtfs_session_of(sb), number);
+		return;
+	}
+	if (what & QTFS_EVENT_POLL) {
+		qtfs_poll_event(qtfs_session_of(sb), number);
+		return;
+	}
+	down_read(&sbi->supers_lock);
+	list_for_each_entry(super, &sbi->supers, list)
+		apply_to(super->sb, event);
+	up_read(&sbi->supers_lock);
+	if (what & QTFS_EVENT_PLACE)
+		qtfs_mountpoints_event(sbi, event);
 }
 
 /*

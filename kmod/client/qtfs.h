@@ -12,6 +12,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -316,11 +317,36 @@ enum qtfs_cache_mode {
 #define QTFS_LOCAL_FLOCK	0x1
 #define QTFS_LOCAL_POSIX	0x2
 
-/* A super block's own part, s_fs_info. */
+/*
+ * A super block's own part, s_fs_info.  A mount has one, and another one for each mount of
+ * the server that somebody has walked into: submount.c.
+ */
+struct qtfs_super {
+	struct qtfs_sb *sbi;		/* of the whole mount */
+	struct super_block *sb;
+	struct list_head list;		/* sbi->supers */
+	u32 root_dev;			/* the server's, of the root */
+	u64 mountpoint;			/* number of the inode that it's mounted on; 0: the first */
+	const char *below;		/* the root's path below that of the first; it has "" */
+	dev_t dev;			/* st_dev of the root */
+	dev_t own_dev;			/* what s_dev has been at first */
+};
+
+/* What all super blocks of a mount have in common. */
 struct qtfs_sb {
+	struct qtfs_super first;
+	struct rw_semaphore supers_lock; /* supers; who reads it may use their inodes */
+	struct list_head supers;
+	spinlock_t mountpoints_lock;	/* mountpoints */
+	struct list_head mountpoints;	/* inodes */
+	struct mutex mountpoints_mutex;	/* one is looked at */
+	struct work_struct mountpoints_work;
+	unsigned int twins;		/* super blocks that show another one's file system */
+	struct llist_head twin_changes;	/* of ours, that the others don't know of */
+	struct work_struct twins_work;
+	bool submounts;			/* wanted */
 	struct qtfs_session *session;
 	struct xarray devs;		/* server device -> anonymous dev_t; devs.c */
-	u32 root_dev;
 	char *path;			/* mounted path on the server */
 	char *host;			/* the server as it was named */
 	char *alt;			/* the second address, as it was written, or NULL */
@@ -349,9 +375,14 @@ struct qtfs_sb {
 	atomic_t closing;		/* files that killed tasks left to be closed: open.c */
 };
 
-static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)
+static inline struct qtfs_super *qtfs_super(const struct super_block *sb)
 {
 	return sb->s_fs_info;
+}
+
+static inline struct qtfs_sb *qtfs_sb(const struct super_block *sb)
+{
+	return qtfs_super(sb)->sbi;
 }
 
 static inline struct qtfs_session *qtfs_session_of(const struct super_block *sb)
@@ -396,6 +427,9 @@ struct qtfs_inode {
 	unsigned int dir_lookups;	/* names looked up one by one; likewise */
 	unsigned long dir_looked_up;	/* when, in jiffies */
 	unsigned int place;		/* counts the paths that a directory had; namei.c */
+	u64 mountpoint;			/* number, if the server has a mount there: submount.c */
+	struct list_head mountpoints;	/* sbi->mountpoints */
+	bool mountpoint_doubtful;	/* under sbi->mountpoints_lock */
 	struct qtfs_buf *listing;	/* a directory's names, see listing.c; and their age */
 	u64 listing_version;
 	unsigned long listing_expires;
@@ -422,6 +456,20 @@ static inline bool qtfs_same_file(const struct inode *inode, const struct qtfs_a
 	       qtfs_i(inode)->server_dev == le32_to_cpu(attr->dev) &&
 	       qtfs_i(inode)->gen == le32_to_cpu(attr->gen) &&
 	       !((inode->i_mode ^ le32_to_cpu(attr->mode)) & S_IFMT);
+}
+
+/* Whether @attr is of a directory that is the root of a mount inside ours, and to be one here. */
+static inline bool qtfs_is_mounted(const struct qtfs_sb *sbi, const struct qtfs_attr *attr)
+{
+	return sbi->submounts && S_ISDIR(le32_to_cpu(attr->mode)) &&
+	       (le32_to_cpu(attr->flags) & QTFS_ATTR_MOUNT_ROOT);
+}
+
+/* Whether the inode that a name has is what the server says by @attr. */
+static inline bool qtfs_same_entry(const struct inode *inode, const struct qtfs_attr *attr)
+{
+	return qtfs_same_file(inode, attr) &&
+	       !qtfs_i(inode)->mountpoint == !qtfs_is_mounted(qtfs_sb(inode->i_sb), attr);
 }
 
 static inline bool qtfs_uncached(const struct inode *inode)
@@ -503,6 +551,7 @@ void qtfs_update_inode_written(struct inode *inode, const struct qtfs_attr *attr
 			       const struct qtfs_age *age, u64 answer);
 void qtfs_expire_attr(struct inode *inode);
 void qtfs_expire_times(struct inode *dir);
+void qtfs_expire_changed(struct inode *inode);
 void qtfs_expire_all(struct super_block *sb);
 bool qtfs_attr_expired(const struct inode *inode);
 int qtfs_ask_attr(struct dentry *dentry, struct qtfs_attr *attr, struct qtfs_age *age);
@@ -523,6 +572,8 @@ void qtfs_free_inode(struct inode *inode);
 void qtfs_evict_inode(struct inode *inode);
 struct inode *qtfs_iget(struct super_block *sb, const struct qtfs_attr *attr,
 			const struct qtfs_age *age);
+struct inode *qtfs_iget_mountpoint(struct super_block *sb, const struct qtfs_attr *attr,
+				   const struct qtfs_age *age);
 
 /* The key of the inode table, beside the generation. */
 static inline unsigned long qtfs_inode_hash(u64 ino, u32 dev)
@@ -531,7 +582,7 @@ static inline unsigned long qtfs_inode_hash(u64 ino, u32 dev)
 }
 
 /* devs.c */
-int qtfs_dev_get(struct super_block *sb, u32 server_dev, dev_t *dev);
+int qtfs_dev_get(struct qtfs_sb *sbi, u32 server_dev, dev_t *dev);
 void qtfs_devs_free(struct qtfs_sb *sbi);
 
 /* open.c */
@@ -567,8 +618,29 @@ void qtfs_listing_keep(struct inode *dir, const void *rows, u32 len, const struc
 struct qtfs_buf *qtfs_listing_get(struct inode *dir);
 void qtfs_listing_drop(struct inode *dir);
 
+/* submount.c */
+void qtfs_supers_init(struct qtfs_sb *sbi);
+void qtfs_super_add(struct qtfs_super *super);
+void qtfs_super_del(struct qtfs_super *super);
+void qtfs_submount_free(struct qtfs_super *super);
+int qtfs_submount_context(struct fs_context *fc);
+char *qtfs_path_below(struct dentry *dentry, char *buf, int size);
+void qtfs_twins_changed(struct inode *inode);
+void qtfs_supers_stop(struct qtfs_sb *sbi);
+void qtfs_mountpoint_add(struct inode *inode);
+void qtfs_mountpoint_del(struct inode *inode);
+void qtfs_mountpoints_event(struct qtfs_sb *sbi, const struct qtfs_event *event);
+void qtfs_mountpoints_lost(struct qtfs_sb *sbi);
+void qtfs_mountpoints_check(struct qtfs_sb *sbi);
+struct vfsmount *qtfs_d_automount(struct path *path);
+
 /* namei.c */
+int qtfs_lookup_as(const struct cred *cred, struct dentry *dir, const struct qstr *name,
+		   struct dentry *known, struct qtfs_entry_rep *rep, struct qtfs_age *age);
+int qtfs_dentry_ask(const struct cred *cred, struct dentry *parent, const struct qstr *name,
+		    struct dentry *dentry);
 void qtfs_dentry_expire(struct dentry *dentry);
+void qtfs_names_expire(struct inode *inode);
 void qtfs_dentry_prime(struct dentry *parent, const char *name, unsigned int len,
 		       const struct qtfs_entry_rep *rep, const struct qtfs_age *age);
 
@@ -640,6 +712,7 @@ void qtfs_notify_work(struct work_struct *work);
 void qtfs_notify_drop(struct qtfs_session *session);
 void qtfs_notify_victim(struct super_block *sb, const struct qtfs_event *event,
 			const struct inode *known);
+void qtfs_notify_twin(struct super_block *sb, const struct qtfs_event *event);
 bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *age);
 
 /* uds.c */
@@ -736,6 +809,8 @@ int qtfs_set_acl_entry(struct mnt_idmap *idmap, struct dentry *dentry, struct po
 
 /* super.c */
 int qtfs_init_fs_context(struct fs_context *fc);
+void qtfs_super_setup(struct super_block *sb);
+int qtfs_super_bdi(struct super_block *sb);
 void qtfs_kill_sb(struct super_block *sb);
 
 /* sysfs.c */

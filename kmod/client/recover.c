@@ -94,13 +94,13 @@ static int find_by(struct qtfs_session *session, struct qtfs_rpc *rpc,
 	return no_such_file(error);
 }
 
-/* Asks for the file that @body describes at @path below the root of the mount. */
+/* Asks for the file that @body describes at @path below the root of the mount that has @sb. */
 static int find(struct super_block *sb, const char *path, const struct qtfs_find *body,
 		unsigned long timeout, struct qtfs_entry_rep *rep, struct qtfs_age *age)
 {
 	struct qtfs_rpc rpc = {
 		.op = QTFS_OP_FIND,
-		.dentry = sb->s_root,
+		.dentry = qtfs_sb(sb)->first.sb->s_root,
 		.name[0] = { path, strlen(path) },
 		.body = body,
 		.reply = rep,
@@ -138,7 +138,7 @@ static int find_dentry(struct dentry *dentry, unsigned long timeout, struct qtfs
 	if (!buf)
 		return -ENOMEM;
 	fill_find(&body, d_inode(dentry));
-	path = dentry_path_raw(dentry, buf, PATH_MAX);
+	path = qtfs_path_below(dentry, buf, PATH_MAX);
 	error = IS_ERR(path) ? -ESTALE : find(dentry->d_sb, path, &body, timeout, rep, age);
 	__putname(buf);
 	return error;
@@ -151,7 +151,7 @@ static int node_renew(struct dentry *dentry, unsigned long timeout)
 	struct qtfs_age age;
 	int error;
 
-	if (IS_ROOT(dentry))
+	if (dentry == qtfs_sb(dentry->d_sb)->first.sb->s_root)
 		error = find_root(dentry, timeout, &rep, &age);
 	else
 		error = find_dentry(dentry, timeout, &rep, &age);
@@ -292,7 +292,7 @@ static bool next_file(struct qtfs_session *session, u64 epoch, struct reopening 
 		re->open.flags = cpu_to_le32(qf->how);
 		re->open.mode = 0;
 		re->fifo = S_ISFIFO(qf->inode->i_mode) || S_ISCHR(qf->inode->i_mode);
-		re->path = dentry_path_raw(qf->dentry, re->buf, PATH_MAX);
+		re->path = qtfs_path_below(qf->dentry, re->buf, PATH_MAX);
 		/* So that what is left is found at the beginning. */
 		list_move_tail(&qf->files, &session->files);
 		break;
@@ -419,6 +419,7 @@ static int files_renew(struct super_block *sb, u64 epoch, char *buf)
 
 	/* Whatever happened meanwhile, nobody has told. */
 	qtfs_expire_all(sb);
+	qtfs_mountpoints_lost(qtfs_sb(sb));
 
 	while (!error && next_file(session, epoch, &re)) {
 		error = reopen(sb, &re, epoch);

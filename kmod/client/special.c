@@ -106,7 +106,7 @@ static const struct special_link *link_find(struct dentry *dentry, bool own)
 	buf = __getname();
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
-	path = dentry_path_raw(dentry, buf, PATH_MAX);
+	path = qtfs_path_below(dentry, buf, PATH_MAX);
 	if (!IS_ERR(path)) {
 		path++;
 		list_for_each_entry(link, &qtfs_sb(dentry->d_sb)->links, list)

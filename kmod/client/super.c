@@ -43,6 +43,7 @@ struct qtfs_options {
 	char *alt;			/* a second address, or NULL: route.c */
 	char *key;			/* its description, or NULL */
 	struct list_head links;		/* special.c */
+	bool submounts;			/* the server's mounts are mounts: submount.c */
 };
 
 enum {
@@ -63,6 +64,7 @@ enum {
 	OPT_ALT,
 	OPT_KEY,
 	OPT_LINK,
+	OPT_SUBMOUNTS,
 };
 
 /* As NFS has them. */
@@ -101,6 +103,7 @@ static const struct fs_parameter_spec qtfs_parameters[] = {
 	fsparam_string("alt", OPT_ALT),
 	fsparam_string("key", OPT_KEY),
 	fsparam_string("link", OPT_LINK),
+	fsparam_flag_no("submounts", OPT_SUBMOUNTS),
 	{}
 };
 
@@ -193,6 +196,9 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_LINK:
 		return add_link(fc, param->string);
+	case OPT_SUBMOUNTS:
+		options->submounts = !result.negated;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -205,7 +211,7 @@ static struct inode *attach_root(struct super_block *sb, const struct qtfs_entry
 
 	if (!S_ISDIR(le32_to_cpu(rep->attr.mode)))
 		return ERR_PTR(-EPROTO);
-	sbi->root_dev = le32_to_cpu(rep->attr.dev);
+	sbi->first.root_dev = le32_to_cpu(rep->attr.dev);
 	return qtfs_iget(sb, &rep->attr, age);
 }
 
@@ -277,6 +283,8 @@ static int qtfs_show_options(struct seq_file *m, struct dentry *root)
 	if (sbi->key)
 		seq_show_option(m, "key", sbi->key);
 	qtfs_special_show(m, &sbi->links);
+	if (sbi->submounts)
+		seq_puts(m, ",submounts");
 	if (sbi->local_lock)
 		seq_printf(m, ",local_lock=%s", local_locks[sbi->local_lock].name);
 	seq_printf(m, ",entry_timeout=%u,attr_timeout=%u,negative_timeout=%u",
@@ -291,10 +299,14 @@ static int qtfs_show_stats(struct seq_file *m, struct dentry *root)
 	return 0;
 }
 
-/* umount -f, before anything is unmounted: nobody shall wait any more. */
+/*
+ * umount -f, before anything is unmounted: nobody shall wait any more.  One inside isn't the
+ * end of the others.
+ */
 static void qtfs_umount_begin(struct super_block *sb)
 {
-	qtfs_session_abort(qtfs_session_of(sb));
+	if (!qtfs_super(sb)->mountpoint)
+		qtfs_session_abort(qtfs_session_of(sb));
 }
 
 /* The VFS has written what was dirty here; now the server's file system. */
@@ -312,7 +324,7 @@ static int qtfs_sync_fs(struct super_block *sb, int wait)
 	mark = qtfs_unstable_mark(session);
 	error = qtfs_rpc_call(session, &rpc);
 	if (!error)
-		qtfs_unstable_commit_all(session, qtfs_sb(sb)->root_dev, mark);
+		qtfs_unstable_commit_all(session, qtfs_super(sb)->root_dev, mark);
 	return error;
 }
 
@@ -328,16 +340,9 @@ static const struct super_operations qtfs_super_ops = {
 	.umount_begin = qtfs_umount_begin,
 };
 
-static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
+/* Makes @sb one of ours. */
+void qtfs_super_setup(struct super_block *sb)
 {
-	int error;
-
-	/*
-	 * Before ATTACH, since events come for what has been looked up; earlier
-	 * ones are no honest server's.  Pairs with qtfs_notify_work().
-	 */
-	smp_store_release(&qtfs_sb(sb)->session->sb, sb);
-
 	sb->s_magic = QTFS_SUPER_MAGIC;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_blocksize = PAGE_SIZE;
@@ -348,13 +353,34 @@ static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	set_default_d_op(sb, &qtfs_dentry_ops);
 	/* The umask is the server's business, as default ACLs come before it. */
 	sb->s_flags |= SB_POSIXACL;
+}
 
-	error = super_setup_bdi(sb);
+int qtfs_super_bdi(struct super_block *sb)
+{
+	int error = super_setup_bdi(sb);
+
 	if (error)
 		return error;
 	sb->s_bdi->ra_pages = READAHEAD_BYTES >> PAGE_SHIFT;
-	sb->s_bdi->io_pages = qtfs_sb(sb)->session->max_data >> PAGE_SHIFT;
-	return attach(sb, fc);
+	sb->s_bdi->io_pages = qtfs_session_of(sb)->max_data >> PAGE_SHIFT;
+	return 0;
+}
+
+static int qtfs_fill_super(struct super_block *sb, struct fs_context *fc)
+{
+	int error;
+
+	qtfs_super(sb)->sb = sb;
+	qtfs_super_add(qtfs_super(sb));
+	/*
+	 * Before ATTACH, since events come for what has been looked up; earlier
+	 * ones are no honest server's.  Pairs with qtfs_notify_work().
+	 */
+	smp_store_release(&qtfs_sb(sb)->session->sb, sb);
+
+	qtfs_super_setup(sb);
+	error = qtfs_super_bdi(sb);
+	return error ?: attach(sb, fc);
 }
 
 static void sb_free(struct qtfs_sb *sbi)
@@ -474,11 +500,13 @@ static int qtfs_get_tree(struct fs_context *fc)
 		return -ENOMEM;
 	xa_init(&sbi->devs);
 	INIT_LIST_HEAD(&sbi->links);
+	qtfs_supers_init(sbi);
 	list_splice_init(&options->links, &sbi->links);
 	qtfs_deferred_init(sbi);
 	set_timeouts(sbi, options);
 	sbi->cache = options->cache;
 	sbi->local_lock = options->local_lock;
+	sbi->submounts = options->submounts;
 	sbi->path = kstrdup(fc->source, GFP_KERNEL);
 	error = sbi->path ? resolve_routes(fc, sbi, &config) : -ENOMEM;
 	if (!error)
@@ -497,10 +525,10 @@ static int qtfs_get_tree(struct fs_context *fc)
 	sbi->session = session;
 
 	/* The super block takes s_fs_info over when it's made; else it's still here. */
-	fc->s_fs_info = sbi;
+	fc->s_fs_info = &sbi->first;
 	error = get_tree_nodev(fc, qtfs_fill_super);
 	if (fc->s_fs_info) {
-		sb_free(fc->s_fs_info);
+		sb_free(sbi);
 		fc->s_fs_info = NULL;
 	}
 	return error;
@@ -522,6 +550,8 @@ static int qtfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "nconnect can't be changed by a remount");
 	if (options->alt && (!sbi->alt || strcmp(options->alt, sbi->alt)))
 		return invalfc(fc, "alt can't be changed by a remount");
+	if (options->submounts != sbi->submounts)
+		return invalfc(fc, "submounts can't be changed by a remount");
 	if (!qtfs_special_known(&options->links, &sbi->links))
 		return invalfc(fc, "link can't be changed by a remount");
 	if (options->key && (!sbi->key || strcmp(options->key, sbi->key)))
@@ -553,8 +583,11 @@ static const struct fs_context_operations qtfs_context_ops = {
 
 int qtfs_init_fs_context(struct fs_context *fc)
 {
-	struct qtfs_options *options = kzalloc(sizeof(*options), GFP_KERNEL);
+	struct qtfs_options *options;
 
+	if (fc->purpose == FS_CONTEXT_FOR_SUBMOUNT)
+		return qtfs_submount_context(fc);
+	options = kzalloc(sizeof(*options), GFP_KERNEL);
 	if (!options)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&options->links);
@@ -574,29 +607,58 @@ int qtfs_init_fs_context(struct fs_context *fc)
 		options->patience = sbi->session->patience;
 		options->local_lock = sbi->local_lock;
 		options->nconnect = sbi->session->nr_lanes;
+		options->submounts = sbi->submounts;
 	}
 	fc->fs_private = options;
 	fc->ops = &qtfs_context_ops;
 	return 0;
 }
 
-void qtfs_kill_sb(struct super_block *sb)
+/* The last steps of what tasks left behind, and of write-back, while the server can be asked. */
+static void settle(struct super_block *sb)
 {
 	struct qtfs_sb *sbi = qtfs_sb(sb);
 
-	if (sbi) {
-		/* Not the whole work queue: another mount's server may be gone. */
-		wait_var_event(&sbi->closing, !atomic_read(&sbi->closing));
-		/* While a restart of the server can still be recovered from. */
-		sync_inodes_sb(sb);
-		/* No event may look for inodes any more. */
-		qtfs_session_quiesce(sbi->session);
+	/* Not the whole work queue: another mount's server may be gone. */
+	wait_var_event(&sbi->closing, !atomic_read(&sbi->closing));
+	/* While a restart of the server can still be recovered from. */
+	sync_inodes_sb(sb);
+}
+
+/* Of a mount inside another one. */
+static void kill_submount(struct super_block *sb)
+{
+	struct qtfs_super *super = qtfs_super(sb);
+	struct super_block *first = super->sbi->first.sb;
+
+	settle(sb);
+	qtfs_super_del(super);
+	sb->s_dev = super->own_dev;
+	kill_anon_super(sb);
+	qtfs_submount_free(super);
+	deactivate_super(first);
+}
+
+void qtfs_kill_sb(struct super_block *sb)
+{
+	struct qtfs_sb *sbi;
+
+	if (!qtfs_super(sb)) {
+		kill_anon_super(sb);
+		return;
 	}
+	if (qtfs_super(sb)->mountpoint) {
+		kill_submount(sb);
+		return;
+	}
+	sbi = qtfs_sb(sb);
+	settle(sb);
+	/* No event may look for inodes any more. */
+	qtfs_session_quiesce(sbi->session);
+	qtfs_supers_stop(sbi);
 	/* The root's device number is the super block's own and goes with it. */
 	kill_anon_super(sb);
-	if (sbi) {
-		qtfs_deferred_exit(sbi);
-		qtfs_devs_free(sbi);
-		sb_free(sbi);
-	}
+	qtfs_deferred_exit(sbi);
+	qtfs_devs_free(sbi);
+	sb_free(sbi);
 }

@@ -203,6 +203,7 @@ static struct dentry *own_name(struct inode *socket)
 /* Fills in where @inode is on the server, by any of its names. */
 static int fill_event(struct qtfs_uds_event *event, struct inode *inode)
 {
+	const char *below = qtfs_super(inode->i_sb)->below;
 	const char *root = qtfs_sb(inode->i_sb)->path;
 	size_t prefix = strcmp(root, "/") ? strlen(root) : 0;
 	struct dentry *dentry;
@@ -215,7 +216,7 @@ static int fill_event(struct qtfs_uds_event *event, struct inode *inode)
 	if (!dentry)
 		return -ENOENT;
 	/* Written at the end of the buffer. */
-	path = dentry_path_raw(dentry, event->path + prefix, sizeof(event->path) - prefix);
+	path = qtfs_path_below(dentry, event->path + prefix, sizeof(event->path) - prefix);
 	dput(dentry);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
@@ -227,7 +228,7 @@ static int fill_event(struct qtfs_uds_event *event, struct inode *inode)
 	event->major = MAJOR(inode->i_sb->s_dev);
 	event->minor = MINOR(inode->i_sb->s_dev);
 	event->ino = inode->i_ino;
-	event->prefix = prefix;
+	event->prefix = prefix + strlen(below);
 	event->path_len = prefix + len;
 	return 0;
 }

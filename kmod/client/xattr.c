@@ -93,7 +93,7 @@ int qtfs_xattr_store(struct dentry *dentry, const char *name, const void *value,
 	}
 	error = qtfs_rpc_call(qtfs_session_of(dentry->d_sb), &rpc);
 	qtfs_buf_put(rpc.out);
-	qtfs_expire_attr(d_inode(dentry));
+	qtfs_expire_changed(d_inode(dentry));
 	return error;
 }
 

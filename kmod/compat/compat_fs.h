@@ -57,17 +57,15 @@ static inline struct dentry *d_hash_and_lookup(struct dentry *parent, struct qst
 #endif
 
 /*
- * What ->d_automount does with a mount that expires. It used to return a second
- * reference, so that the mount did not expire before it was used.
+ * What ->d_automount returns. It used to want a second reference, lest the mount expire
+ * before it was used.
  */
 #include <linux/mount.h>
-static inline struct vfsmount *qtfs_automount(struct vfsmount *mnt,
-					      struct list_head *expiry)
+static inline struct vfsmount *qtfs_automount(struct vfsmount *mnt)
 {
 #ifndef QTFS_HAVE_FC_MOUNT_LONGTERM
 	mntget(mnt);
 #endif
-	mnt_set_expiry(mnt, expiry);
 	return mnt;
 }
 

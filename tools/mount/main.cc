@@ -97,12 +97,16 @@ int mount(int argc, char **argv)
 }
 
 // Whether a mount of this machine is there.  Looks at the list alone, as the server may be
-// gone.
-bool is_local_mount(const std::string &directory)
+// gone.  A mount of the host that is seen here is the host's, unless it's umount(8) that asks, which gives
+// the type: it is called for each line of the list when this machine goes down, and that mustn't unmount what
+// the host has mounted.
+bool is_local_mount(const UmountLine &line)
 {
   const std::vector<MountInfo> mounts = read_mountinfo();
+  const auto mount =
+    std::ranges::find(mounts.rbegin(), mounts.rend(), line.directory, &MountInfo::point);
 
-  return std::ranges::find(mounts, directory, &MountInfo::point) != mounts.end();
+  return mount != mounts.rend() && (!is_hosts_mount(*mount) || !line.type.empty());
 }
 
 int umount(int argc, char **argv)
@@ -111,7 +115,7 @@ int umount(int argc, char **argv)
 
   if (!line)
     return complain("umount.qtfs", line.error(), wrong_usage);
-  if (is_local_mount(line->directory)) {
+  if (is_local_mount(*line)) {
     std::vector<std::string> words = {"/bin/umount", "-i"};
 
     if (::geteuid() == 0)

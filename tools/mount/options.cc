@@ -91,6 +91,8 @@ Result<UmountLine, std::string> parse_umount_line(int argc, char **argv)
   const auto names = parse(argc, argv, "-nlfrvt:N:", [&](int c) {
     line.lazy |= c == 'l';
     line.force |= c == 'f';
+    if (c == 't')
+      line.type = optarg;
   });
 
   if (!names)

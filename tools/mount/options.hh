@@ -27,6 +27,7 @@ struct MountLine {
 // umount.qtfs DIRECTORY [-nlfrv] [-t TYPE]
 struct UmountLine {
   std::string directory;
+  std::string type; // which umount(8) gives if it has a dot
   bool lazy = false;
   bool force = false;
 };

@@ -36,7 +36,7 @@ std::vector<std::string> hosts_places(int proc, const std::string &pid)
   std::vector<std::string> places;
 
   for (const MountInfo &mount : text ? parse_mountinfo(*text) : std::vector<MountInfo>())
-    if (mount.type == "qtfs")
+    if (is_qtfs(mount.type))
       places.push_back(mount.point);
   std::ranges::sort(places);
   return places;

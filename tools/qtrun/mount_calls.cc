@@ -228,7 +228,7 @@ bool can_be_made_anew(const MountInfo &made, int mount, const std::vector<MountI
   const bool is_fresh = made.type == "tmpfs" || made.type == "ramfs" || made.type == "overlay";
   struct statfs system;
 
-  if (made.type == "qtfs" || major(made.device) != 0)
+  if (is_qtfs(made.type) || major(made.device) != 0)
     return false;
   if (is_fresh && std::ranges::find(mounts, made.device, &MountInfo::device) != mounts.end())
     return false; // a copy of it
