@@ -97,9 +97,9 @@ int mount(int argc, char **argv)
 }
 
 // Whether a mount of this machine is there.  Looks at the list alone, as the server may be
-// gone.  A mount of the host that is seen here is the host's, unless it's umount(8) that asks, which gives
-// the type: it is called for each line of the list when this machine goes down, and that mustn't unmount what
-// the host has mounted.
+// gone.  A mount of the host that is seen here is the host's, unless it's umount(8) that asks,
+// which gives the type: it is called for each line of the list when this machine goes down, and
+// that mustn't unmount what the host has mounted.
 bool is_local_mount(const UmountLine &line)
 {
   const std::vector<MountInfo> mounts = read_mountinfo();
