@@ -47,12 +47,12 @@ std::vector<MountInfo> parse_mountinfo(const std::string &text)
 
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    std::string root, point, word;
+    std::string parent, root, point, word;
     unsigned major = 0, minor = 0;
     char colon = 0;
     MountInfo mount;
 
-    words >> mount.id >> mount.parent >> major >> colon >> minor >> root >> point;
+    words >> mount.id >> parent >> major >> colon >> minor >> root >> point;
     while (words >> word && word != "-")
       continue;
     if (!(words >> mount.type >> mount.source))

@@ -15,7 +15,6 @@ namespace qtfs {
 
 struct MountInfo {
   std::uint64_t id = 0; // as statx(2) tells it
-  std::uint64_t parent = 0;
   dev_t device = 0;
   std::string root;  // of the file system, where the mount begins
   std::string point; // where it is

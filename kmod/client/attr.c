@@ -297,11 +297,12 @@ void qtfs_expire_changed(struct inode *inode)
 	qtfs_twins_changed(inode);
 }
 
-/* Expires all names and attributes. */
+/* Expires all names and attributes; what is mounted is looked at again. */
 void qtfs_expire_all(struct super_block *sb)
 {
 	atomic_inc(&qtfs_sb(sb)->expiry);
 	qtfs_deferred_expire(qtfs_sb(sb));
+	qtfs_mountpoints_doubt(qtfs_sb(sb), NULL);
 }
 
 bool qtfs_attr_expired(const struct inode *inode)

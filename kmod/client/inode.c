@@ -127,18 +127,7 @@ static int file_inode_permission(struct mnt_idmap *idmap, struct inode *inode, i
 
 QTFS_DEFINE_PERMISSION(file_inode_permission);
 
-/* Of a directory that is seen only while nothing is mounted on it here: submount.c. */
-static const struct inode_operations mountpoint_inode_ops = {
-	.permission = QTFS_OP(qtfs_permission),
-	.getattr = QTFS_OP(qtfs_getattr),
-	.setattr = QTFS_OP(qtfs_setattr),
-	.listxattr = qtfs_listxattr,
-	.get_inode_acl = QTFS_OP(qtfs_get_inode_acl),
-	.set_acl = QTFS_OP(qtfs_set_acl_entry),
-	QTFS_FILEATTR_OPS(qtfs_fileattr_get, qtfs_fileattr_set)
-};
-
-/* Of all but directories and symbolic links. */
+/* Of all but directories and symbolic links; and of mountpoints, as nothing is looked up there. */
 static const struct inode_operations file_inode_ops = {
 	.permission = QTFS_OP(file_inode_permission),
 	.getattr = QTFS_OP(qtfs_getattr),
@@ -254,7 +243,7 @@ struct inode *qtfs_iget_mountpoint(struct super_block *sb, const struct qtfs_att
 		iput(inode);
 		return ERR_PTR(error);
 	}
-	inode->i_op = &mountpoint_inode_ops;
+	inode->i_op = &file_inode_ops;
 	inode->i_flags |= S_AUTOMOUNT;
 	qtfs_mountpoint_add(inode);
 	qtfs_update_inode(inode, attr, age);

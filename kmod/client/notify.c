@@ -44,18 +44,17 @@ bool qtfs_overtaken(const struct qtfs_session *session, const struct qtfs_age *a
 	return READ_ONCE(session->stamp) > age->stamp;
 }
 
-struct file_id {
-	u64 ino;
-	u32 dev;
-	u32 gen;
-};
-
-static int inode_has_id(struct inode *inode, void *data)
+/* Whether @inode is of the file that @event names. */
+bool qtfs_event_is_of(const struct qtfs_event *event, const struct inode *inode)
 {
-	const struct file_id *id = data;
+	return inode->i_ino == le64_to_cpu(event->ino) &&
+	       qtfs_i(inode)->server_dev == le32_to_cpu(event->dev) &&
+	       qtfs_i(inode)->gen == le32_to_cpu(event->gen);
+}
 
-	return inode->i_ino == id->ino && qtfs_i(inode)->server_dev == id->dev &&
-	       qtfs_i(inode)->gen == id->gen;
+static int inode_test(struct inode *inode, void *event)
+{
+	return qtfs_event_is_of(event, inode);
 }
 
 static void apply_name(struct inode *dir, u32 mask, const char *event_name, size_t len)
@@ -105,7 +104,7 @@ static void expire_inode(struct inode *inode)
 }
 
 /* A mount has come or gone where @inode is: its names may lead elsewhere. */
-static void expire_place(struct inode *inode)
+void qtfs_expire_place(struct inode *inode)
 {
 	struct dentry *dentry;
 
@@ -118,20 +117,15 @@ static void expire_place(struct inode *inode)
 /* The inode, with a reference, that @event names; NULL: nothing is known of it here. */
 static struct inode *event_inode(struct super_block *sb, const struct qtfs_event *event)
 {
-	struct file_id id = {
-		.ino = le64_to_cpu(event->ino),
-		.dev = le32_to_cpu(event->dev),
-		.gen = le32_to_cpu(event->gen),
-	};
+	unsigned long hash = qtfs_inode_hash(le64_to_cpu(event->ino), le32_to_cpu(event->dev));
 
-	return ilookup5(sb, qtfs_inode_hash(id.ino, id.dev), inode_has_id, &id);
+	return ilookup5(sb, hash, inode_test, (void *)event);
 }
 
 /* Anything may have happened. */
 static void lost_events(struct qtfs_session *session, struct super_block *sb)
 {
 	qtfs_expire_all(sb);
-	qtfs_mountpoints_lost(qtfs_sb(sb));
 	qtfs_wait_event(session, 0);
 	qtfs_poll_event(session, 0);
 }
@@ -147,7 +141,7 @@ static void apply_to(struct super_block *sb, const struct qtfs_event *event)
 		return;
 	expire_inode(inode);
 	if (what & QTFS_EVENT_PLACE)
-		expire_place(inode);
+		qtfs_expire_place(inode);
 	/* All paths below it are others. */
 	if ((mask & FS_MOVE_SELF) && S_ISDIR(inode->i_mode))
 		qtfs_deferred_expire(qtfs_sb(sb));
@@ -199,7 +193,7 @@ static void apply(struct super_block *sb, const struct qtfs_event *event)
 		apply_to(super->sb, event);
 	up_read(&sbi->supers_lock);
 	if (what & QTFS_EVENT_PLACE)
-		qtfs_mountpoints_event(sbi, event);
+		qtfs_mountpoints_doubt(sbi, event);
 }
 
 /*

@@ -419,7 +419,6 @@ static int files_renew(struct super_block *sb, u64 epoch, char *buf)
 
 	/* Whatever happened meanwhile, nobody has told. */
 	qtfs_expire_all(sb);
-	qtfs_mountpoints_lost(qtfs_sb(sb));
 
 	while (!error && next_file(session, epoch, &re)) {
 		error = reopen(sb, &re, epoch);

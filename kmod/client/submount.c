@@ -179,44 +179,22 @@ void qtfs_mountpoint_del(struct inode *inode)
 	spin_unlock(&sbi->mountpoints_lock);
 }
 
-static void doubt(struct qtfs_sb *sbi, bool (*match)(const struct qtfs_inode *qi, const void *),
-		  const void *arg)
+/*
+ * Something was mounted or unmounted where @event says, or, NULL, anywhere: a work item looks
+ * at what is mounted there.
+ */
+void qtfs_mountpoints_doubt(struct qtfs_sb *sbi, const struct qtfs_event *event)
 {
 	struct qtfs_inode *qi;
-	struct dentry *dentry;
 
 	spin_lock(&sbi->mountpoints_lock);
 	list_for_each_entry(qi, &sbi->mountpoints, mountpoints) {
-		if (match && !match(qi, arg))
+		if (event && !qtfs_event_is_of(event, &qi->vfs_inode))
 			continue;
 		qi->mountpoint_doubtful = true;
-		spin_lock(&qi->vfs_inode.i_lock);
-		hlist_for_each_entry(dentry, &qi->vfs_inode.i_dentry, qtfs_d_alias)
-			qtfs_dentry_expire(dentry);
-		spin_unlock(&qi->vfs_inode.i_lock);
+		qtfs_expire_place(&qi->vfs_inode);
 	}
 	spin_unlock(&sbi->mountpoints_lock);
-}
-
-static bool is_of_event(const struct qtfs_inode *qi, const void *arg)
-{
-	const struct qtfs_event *event = arg;
-
-	return qi->vfs_inode.i_ino == le64_to_cpu(event->ino) &&
-	       qi->server_dev == le32_to_cpu(event->dev) && qi->gen == le32_to_cpu(event->gen);
-}
-
-/* An event says that something was mounted or unmounted where the mountpoint is. */
-void qtfs_mountpoints_event(struct qtfs_sb *sbi, const struct qtfs_event *event)
-{
-	doubt(sbi, is_of_event, event);
-	queue_work(qtfs_wq, &sbi->mountpoints_work);
-}
-
-/* Anything may have happened. */
-void qtfs_mountpoints_lost(struct qtfs_sb *sbi)
-{
-	doubt(sbi, NULL, NULL);
 	queue_work(qtfs_wq, &sbi->mountpoints_work);
 }
 
@@ -281,23 +259,16 @@ static int check_one(struct qtfs_sb *sbi)
 	return inode ? 1 : 0;
 }
 
-static void mountpoints_work(struct work_struct *work)
+/* Looks at all that is in doubt, instead of the work item or after it.  Killable. */
+void qtfs_mountpoints_check(struct qtfs_sb *sbi)
 {
-	struct qtfs_sb *sbi = container_of(work, struct qtfs_sb, mountpoints_work);
-
 	while (check_one(sbi) > 0)
 		cond_resched();
 }
 
-/*
- * This machine has changed the server's mounts: when this returns, no mount is left that has gone
- * there.  Killable.
- */
-void qtfs_mountpoints_check(struct qtfs_sb *sbi)
+static void mountpoints_work(struct work_struct *work)
 {
-	doubt(sbi, NULL, NULL);
-	while (check_one(sbi) > 0)
-		cond_resched();
+	qtfs_mountpoints_check(container_of(work, struct qtfs_sb, mountpoints_work));
 }
 
 /* ---- mounting ---- */
@@ -331,7 +302,6 @@ static int super_fill(struct super_block *sb, struct dentry *mountpoint)
 	struct name_snapshot name;
 	struct qtfs_entry_rep rep;
 	struct qtfs_age age;
-	struct inode *inode;
 	int error;
 
 	qtfs_super_setup(sb);
@@ -352,17 +322,7 @@ static int super_fill(struct super_block *sb, struct dentry *mountpoint)
 		qtfs_dentry_expire(mountpoint);
 		return -ESTALE;
 	}
-	inode = qtfs_iget(sb, &rep.attr, &age);
-	if (IS_ERR(inode)) {
-		qtfs_forget(qtfs_session_of(sb), le64_to_cpu(rep.node));
-		return PTR_ERR(inode);
-	}
-	sb->s_root = d_make_root(inode);
-	if (!sb->s_root) {
-		qtfs_forget(qtfs_session_of(sb), le64_to_cpu(rep.node));
-		return -ENOMEM;
-	}
-	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), &age);
+	return qtfs_super_root(sb, &rep, &age);
 }
 
 /* Its own part of the super block for what is mounted on @mountpoint. */

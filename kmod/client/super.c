@@ -204,15 +204,20 @@ static int qtfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	}
 }
 
-static struct inode *attach_root(struct super_block *sb, const struct qtfs_entry_rep *rep,
-				 const struct qtfs_age *age)
+/* Makes what the server has answered, at @age, the root of @sb, and takes the node over. */
+int qtfs_super_root(struct super_block *sb, const struct qtfs_entry_rep *rep,
+		    const struct qtfs_age *age)
 {
-	struct qtfs_sb *sbi = qtfs_sb(sb);
+	struct inode *inode = qtfs_iget(sb, &rep->attr, age);
 
-	if (!S_ISDIR(le32_to_cpu(rep->attr.mode)))
-		return ERR_PTR(-EPROTO);
-	sbi->first.root_dev = le32_to_cpu(rep->attr.dev);
-	return qtfs_iget(sb, &rep->attr, age);
+	if (!IS_ERR(inode)) {
+		sb->s_root = d_make_root(inode);
+		if (sb->s_root)
+			return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep->node), age);
+		inode = ERR_PTR(-ENOMEM);
+	}
+	qtfs_forget(qtfs_session_of(sb), le64_to_cpu(rep->node));
+	return PTR_ERR(inode);
 }
 
 /* Asks the server for the path to mount and makes it the root. */
@@ -226,7 +231,6 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 		.reply = &rep,
 		.timeout = ATTACH_TIMEOUT,
 	};
-	struct inode *inode;
 	int error;
 
 	error = qtfs_rpc_call(sbi->session, &rpc);
@@ -252,13 +256,10 @@ static int attach(struct super_block *sb, struct fs_context *fc)
 		return error;
 	}
 
-	inode = attach_root(sb, &rep, &rpc.age);
-	if (IS_ERR(inode))
-		return PTR_ERR(inode);
-	sb->s_root = d_make_root(inode);
-	if (!sb->s_root)
-		return -ENOMEM;
-	return qtfs_dentry_prepare(sb->s_root, le64_to_cpu(rep.node), &rpc.age);
+	if (!S_ISDIR(le32_to_cpu(rep.attr.mode)))
+		return -EPROTO;
+	sbi->first.root_dev = le32_to_cpu(rep.attr.dev);
+	return qtfs_super_root(sb, &rep, &rpc.age);
 }
 
 static int qtfs_show_options(struct seq_file *m, struct dentry *root)

@@ -16,8 +16,8 @@ is_mounted() { [ "$(line "$1")" != "" ]; }
 is_not_mounted() { [ "$(line "$1")" = "" ]; }
 remote() { mount -t "qtfs.$1" ${3:+-o "$3"} none "$D/$2"; }
 
-S "mkdir -p $W/{disk,own,tmp,over,bind,low,moved,deep} && truncate -s 16M $W/image && mkfs.ext4 -q $W/image && modprobe loop
-	echo low >$W/low/file && chmod 700 $W/low"
+S "mkdir -p $W/{disk,own,tmp,bind,low} && truncate -s 16M $W/image && mkfs.ext4 -q $W/image && modprobe loop
+	echo low >$W/low/file"
 DISK=$(S "losetup -f --show $W/image")
 check "the server starts" start_server || exit
 check "mount of /" mount_qtfs -o submounts / $M || exit
